@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Generic, Literal, Protocol
 
 from typing_extensions import TypeVar
@@ -105,7 +105,7 @@ class Performed(Generic[T]):
     usage: Usage = NOTHING_USED
 
 
-def _same(value: Any) -> Any:  # noqa: ANN401 - the identity has the type of its argument
+def _same(value: Any) -> Any:
     return value
 
 
@@ -125,8 +125,13 @@ class Effect(Generic[T]):
     decode: Callable[[Json], T] = _same
     writes: bool = False
     on_unknown: OnUnknown = "ask"
-    reserve: Usage = NOTHING_USED
-    """The most it can cost; settled to the real cost afterwards."""
+    worst: Usage = NOTHING_USED
+    """The most it can cost."""
+    reserves: bool = True
+    """Whether the seam reserves the worst case; False: `do` reserves by itself, try by try."""
+    n: int | None = None
+    """Number among the effects of this kind at this place, from 0, for effects that are performed concurrently; None:
+    the next one."""
     describe: str = ""
     """What a person is shown when asked whether it was done."""
 
@@ -152,6 +157,11 @@ class Context(Protocol):
     @property
     def history(self) -> Sequence[Event]:
         """Events of this very place that the journal already holds, in order: a supervisor resumes from them."""
+        ...
+
+    @property
+    def budget(self) -> Budget:
+        """The limits that hold here: the narrowest of this place's and those above, field by field."""
         ...
 
     @property
@@ -213,6 +223,8 @@ class Draft:
 
     task: Json
     output: Json
+    value: Any
+    """The output as an instance of what the supervisor returns."""
     steps: Mapping[str, Json]
     """Output of each finished step by its id, in plan order."""
     look_at: Mapping[str, str]
@@ -333,13 +345,14 @@ class Clock(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Calls:
-    """How a model is called."""
+    """How patient the call layer is with a model."""
 
-    deadline: float = field(default=120.0)
+    deadline: float = 120.0
     """Seconds for one call with all its tries and waits."""
-    attempts: int = field(default=4)
-    """Tries at most."""
-    backoff: float = field(default=0.5)
+    patience: float = 60.0
+    """Seconds for one try."""
+    tries: int = 4
+    backoff: float = 0.5
     """Seconds before the second try; doubles up to 8, less up to a quarter of jitter."""
 
 

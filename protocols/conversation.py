@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 from pydantic_core import to_json
 
-from .messages import NOTHING_USED, Json, Message, Usage
+from .messages import NOTHING_USED, Count, Json, Message, Usage
 
 
 class UserMessage(Message):
@@ -17,6 +17,8 @@ class UserMessage(Message):
 
     role: Literal["user"] = "user"
     text: str
+    framework: Count = 0
+    """Characters of `text` that the framework wrote; not sent."""
 
 
 class ToolCall(Message):
@@ -66,6 +68,8 @@ class Head(Message):
     """What stays the same from call to call: compiled once per definition, so that the server's cache can hit."""
 
     instructions: str
+    framework: Count = 0
+    """Characters of `instructions` that the framework wrote; not sent."""
     tools: tuple[ToolCard, ...] = ()
     output: OutputCard | None = None
     """None: plain text."""

@@ -11,7 +11,19 @@ from typing import Annotated, Literal
 
 from pydantic import Field, TypeAdapter
 
-from .messages import NOTHING_USED, SCHEMA_VERSION, Answer, Budget, Failure, Json, JsonReport, Message, Question, Usage, Verdict
+from .messages import (
+    NOTHING_USED,
+    SCHEMA_VERSION,
+    Answer,
+    Budget,
+    Failure,
+    Json,
+    JsonReport,
+    Message,
+    Question,
+    Usage,
+    Verdict,
+)
 from .plans import Fault, Plan
 
 
@@ -32,6 +44,8 @@ class RunStarted(Happened):
     definitions: dict[str, str]
     """Digest of each definition in the tree, by its path of names."""
     budget: Budget
+    origin: str = ""
+    """Where the worker was loaded from, for a later resume by command; "": by a program."""
     labels: frozenset[str] = frozenset()
 
 
@@ -238,6 +252,8 @@ class StepSkipped(Happened):
     type: Literal["step_skipped"] = "step_skipped"
     step: str
     reason: str
+    by_condition: bool = False
+    """Its `when` was false: who can do without its output gets null; otherwise who needs it is skipped too."""
 
 
 class Expanded(Happened):
@@ -259,10 +275,12 @@ class Joined(Happened):
 
 
 class ReviewRequested(Happened):
-    """The reviewer is asked."""
+    """The reviewer is asked, or the person to whom the verdict was escalated."""
 
     type: Literal["review_requested"] = "review_requested"
     round: int
+    by: str = ""
+    """Name of the person; "": the reviewer."""
     reason: str = ""
 
 
@@ -287,7 +305,9 @@ class Revising(Happened):
 
     type: Literal["revising"] = "revising"
     round: int
+    blamed: tuple[str, ...]
     steps: tuple[str, ...]
+    """The blamed ones and all that depend on them, in plan order."""
     findings: tuple[str, ...]
     reason: str
 

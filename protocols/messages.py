@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar, Generic, Literal
+from typing import Annotated, Any, ClassVar, Final, Generic, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 from typing_extensions import TypeAliasType, TypeVar
@@ -13,7 +13,7 @@ Json = Any
 In = TypeVar("In", default=Any)
 Out = TypeVar("Out", default=Any)
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION: Final = 1
 """Version of every message and event that leaves the process; a reader refuses any other."""
 
 
@@ -55,7 +55,7 @@ class Usage(Message):
     usd_reported: Usd = 0.0
     """The provider's own figure; 0 where it gives none."""
     usd_assumed: Usd = 0.0
-    """The part of `usd` that was never confirmed: the reserved price of calls cut off by a crash or a lost connection."""
+    """The part of `usd` that was never confirmed: the worst case of calls cut off by a crash or a lost connection."""
 
     @property
     def tokens(self) -> int:
@@ -99,6 +99,8 @@ class Budget(Message):
     """How many supervisors may stand above a worker."""
     width: Count = 1_000
     """How many instances of steps one supervisor may run in all, retries not counted."""
+    parallel: Annotated[int, Field(ge=1)] = 64
+    """How many steps of one supervisor may be under way at once."""
     rounds: Count = 2
     """How often a supervisor may replan, and how often its reviewer may send work back."""
 
@@ -157,6 +159,13 @@ class Answer(Message):
     note: str = ""
     at: float = 0.0
     """Seconds since the epoch."""
+
+
+class Approval(Message):
+    """A person said yes."""
+
+    by: str
+    note: str = ""
 
 
 class Handoff(Message, Generic[In]):

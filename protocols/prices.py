@@ -39,10 +39,7 @@ class Rates(Message):
         read = self.input if self.cache_read is None else self.cache_read
         write = self.input if self.cache_write is None else self.cache_write
         total = (
-            usage.input * self.input
-            + usage.cache_read * read
-            + usage.cache_write * write
-            + usage.output * self.output
+            usage.input * self.input + usage.cache_read * read + usage.cache_write * write + usage.output * self.output
         )
         return round(total / 1_000_000, 9)
 

@@ -43,7 +43,7 @@ class Shape(Generic[T]):
 
     @cached_property
     def adapter(self) -> TypeAdapter[T]:
-        """pydantic's validator and serializer."""
+        """Pydantic's validator and serializer."""
         return TypeAdapter(self.of)
 
     @cached_property

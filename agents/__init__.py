@@ -1,0 +1,1 @@
+"""Who does the work: agents, functions, people, cascades, reviewers, and the models they ask."""

@@ -1,0 +1,74 @@
+"""The person: a worker whose report arrives later, from any process, once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import KW_ONLY, dataclass
+from functools import cached_property
+from typing import Any, Generic, Literal
+
+from ..protocols.contracts import Card, Context, Worker
+from ..protocols.messages import Approval, Done, Failed, Failure, Handoff, In, Json, JsonReport, Out
+from ..protocols.shapes import Shape
+
+
+@dataclass(frozen=True)
+class Person(Generic[In, Out]):
+    """Asks a person and waits; the process may end meanwhile.
+
+    The question is bound to the digest of the payload: an answer to another payload is void. With `returns=Approval`
+    the person says yes or no; a no is a failure of kind `denied`, so that nothing downstream runs. With any other
+    type the person reports a value of it.
+
+    Args:
+        name: person or role.
+        prompt: what is asked; the payload is shown beside it.
+        accepts: type of what is shown.
+        returns: type of the answer.
+        clearance: labels of data the person may be shown; None: any.
+    """
+
+    name: str
+    prompt: str
+    _: KW_ONLY
+    accepts: type[In]
+    returns: type[Out]
+    clearance: frozenset[str] | None = None
+
+    @cached_property
+    def card(self) -> Card[In, Out]:
+        """Name, what is asked, types."""
+        return Card(
+            name=self.name,
+            description=self.prompt,
+            accepts=Shape(self.accepts),
+            returns=Shape(self.returns),
+            clearance=self.clearance,
+        )
+
+    @cached_property
+    def definition(self) -> Json:
+        """What is asked."""
+        return {"person": self.name, "prompt": self.prompt}
+
+    @property
+    def parts(self) -> Sequence[Worker]:
+        """Nobody works inside a person."""
+        return ()
+
+    async def work(self, handoff: Handoff[In], context: Context) -> JsonReport:
+        """The person's answer as a report.
+
+        Raises:
+            Pause: it has not come yet.
+        """
+        subject = self.card.accepts.dump(handoff.payload)
+        approves = self.returns is Approval
+        asks: Literal["approval", "report"] = "approval" if approves else "report"
+        prompt = "\n".join([self.prompt, *handoff.findings])
+        answer = await context.ask(self.name, prompt, subject, asks, self.card.returns)
+        if not answer.approved:
+            said = f"{answer.by} said no" + (f": {answer.note}" if answer.note else "")
+            return Failed(failure=Failure(kind="denied", message=f"{self.name}: {said}"))
+        output: Any = Approval(by=answer.by, note=answer.note) if approves else self.card.returns.read(answer.value)
+        return Done(output=output, confidence=1.0)

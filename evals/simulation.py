@@ -1,0 +1,230 @@
+"""Crash a team at every moment at which a crash makes a difference, resume it to its end, and look at what it did.
+
+1. The team does the task in virtual time, with latencies by the seed. At every moment at which a crash makes a
+   difference (a write to the journal is about to be durable, or is durable and not acknowledged; a deed is about to be
+   done, or was done; an answer was left) it is noted what a crash there leaves: the durable prefix of the journal, the
+   inbox, and what was really done. Nothing else outlives a process, so going on from that note is the crash.
+2. From each note the run is resumed to its end, people's questions answered; sometimes it is crashed again on the way.
+3. Its end is held against the uncrashed run and against the world: `findings.FindingKind` says what for.
+
+`python -m echelon.evals.simulation` crashes a team of six steps and says how many schedules it went through.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from importlib import import_module
+from random import Random
+from typing import Any
+
+import anyio
+from pydantic_core import to_json
+
+from ..protocols.contracts import Worker
+from ..protocols.errors import EchelonError
+from ..protocols.messages import Budget, Json, JsonReport, Question
+from ..supervisor.outcome import Outcome
+from ..supervisor.runs import Settings, answer, resume, run
+from .demonstration import six_steps
+from .findings import Case, Ending, Finding, FindingKind, Note, agree, faults, key_of
+from .virtual import StuckError, VirtualClock, VirtualLoop
+from .world import CrashingStore, World, nobody
+
+RUN = "crashed"
+A_WHILE = 10.0
+"""Virtual seconds after the end of a run in which a store may still write what it has acknowledged too early."""
+MOST_WAITS = 50
+"""How often people may be asked before a run counts as stuck."""
+
+
+def truthful(question: Question, world: World) -> tuple[bool, Json]:
+    """Yes to every approval; to what is in doubt, what is true, with the result if it was done."""
+    if question.asks != "in_doubt":
+        return True, None
+    deed = world.found(key_of(question.subject))
+    if deed is None:
+        return False, None
+    is_tool = str(question.subject["effect"]).startswith("tool:")  # a tool's result is text for a model
+    return True, to_json(deed.result).decode() if is_tool and not isinstance(deed.result, str) else deed.result
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trial:
+    """What a team is tried under."""
+
+    budget: Budget = Budget()
+    """Limits of the run; its `usd` is the cap that no schedule may pass."""
+    settings: Settings = Settings()
+    """The clock is replaced by a virtual one."""
+    people: Callable[[Question, World], tuple[bool, Json]] = truthful
+    """Answers questions: whether approved, and the value."""
+    store: Callable[[World], CrashingStore] = CrashingStore
+    agrees: Callable[[JsonReport, JsonReport], bool] = agree
+    """Whether the resumed run's report (second) is right, given the uncrashed one's."""
+    again: float = 0.25
+    """Chance in [0, 1) that a resumed run is crashed once more, and so on."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Findings:
+    """What came of crashing a team everywhere; true if nothing was found wrong."""
+
+    found: tuple[Finding, ...]
+    schedules: int
+    crashes: int
+    seconds: float
+    """Of CPU."""
+
+    def __bool__(self) -> bool:
+        """Whether nothing was found."""
+        return not self.found
+
+    def kinds(self) -> frozenset[FindingKind]:
+        """What kinds of findings there are."""
+        return frozenset(finding.kind for finding in self.found)
+
+    def __str__(self) -> str:
+        """A line of figures, and the first ten findings."""
+        rate = self.schedules / self.seconds if self.seconds else 0.0
+        lines = [
+            f"{self.schedules} schedules with {self.crashes} crashes, {len(self.found)} findings; "
+            f"{rate:.0f} schedules per second of CPU"
+        ]
+        return "\n".join([*lines, *map(str, self.found[:10])])
+
+
+def crash_everywhere(
+    team: Worker, task: Any, *, world: World, seeds: Iterable[int] = range(10), trial: Trial = Trial()
+) -> Findings:
+    """Crash a team at every moment of its run, by each seed, and resume it.
+
+    Args:
+        team: any worker whose workers, tools and models touch nothing but the world; two runs may not share state.
+        task: what the team accepts.
+        world: where its deeds are counted; what it holds before is forgotten.
+        seeds: each is a schedule of latencies and of further crashes.
+        trial: budget, people, store.
+
+    Raises:
+        Whatever the uncrashed run raises.
+    """
+    begun = time.process_time()
+    rehearsal = _Rehearsal(team, task, world, trial)
+    found: list[Finding] = []
+    schedules = crashes = 0
+    try:
+        for seed in seeds:
+            for crashed, here in rehearsal.schedules(seed):
+                schedules, crashes = schedules + 1, crashes + len(crashed)
+                labels = tuple(note.moment for note in crashed)
+                found += [Finding(kind=kind, seed=seed, crashes=labels, what=what) for kind, what in here]
+    finally:
+        rehearsal.loop.close()
+    seconds = time.process_time() - begun
+    return Findings(found=tuple(found), schedules=schedules, crashes=crashes, seconds=seconds)
+
+
+Faults = list[tuple[FindingKind, str]]
+
+
+class _Rehearsal:
+    """All lives of one team."""
+
+    def __init__(self, team: Worker, task: Any, world: World, trial: Trial) -> None:
+        self.loop = VirtualLoop()
+        self._team = team
+        self._task = task
+        self._world = world
+        self._trial = trial
+        self._settings = replace(trial.settings, clock=VirtualClock(self.loop))
+
+    def schedules(self, seed: int) -> Iterator[tuple[list[Note], Faults]]:
+        """The uncrashed run and then every schedule of this seed, each with what is wrong with it."""
+        world, order = self._world, Random(f"crashes {seed}")  # noqa: S311 - a schedule, no secret
+        try:
+            plain, notes = self._live(seed, Note(moment="", records=(), signals=(), deeds=()))
+            yield [], list(faults(self._case(plain, [], plain)))
+            for i, note in enumerate(notes):
+                crashed = [note]
+                try:
+                    end, later = self._live(f"{seed} {i}", note)
+                    while later and order.random() < self._trial.again:
+                        crashed.append(order.choice(later))
+                        end, later = self._live(f"{seed} {i} {len(crashed)}", crashed[-1])
+                    yield crashed, list(faults(self._case(plain, crashed, end)))
+                except StuckError as error:
+                    yield crashed, [("stuck", str(error))]
+                except (EchelonError, RuntimeError) as error:
+                    yield crashed, [(_kind(error), f"{type(error).__name__}: {error}")]
+        finally:
+            world.watch = nobody
+
+    def _case(self, plain: Ending, crashes: list[Note], end: Ending) -> Case:
+        return Case(plain=plain, crashes=crashes, end=end, cap=self._trial.budget.usd, agrees=self._trial.agrees)
+
+    def _live(self, seed: object, note: Note) -> tuple[Ending, list[Note]]:
+        """Go on from what a crash left until the run has ended; the end, and a note of every moment on the way."""
+        world, notes = self._world, list[Note]()
+        world.begin(seed, note.deeds)
+        store = self._trial.store(world)
+        store.records, store.signals = list(note.records), list(note.signals)
+
+        def watch(moment: str) -> None:
+            notes.append(
+                Note(moment=moment, records=store.records[:], signals=store.signals[:], deeds=world.deeds[:])
+            )
+
+        world.watch = watch
+        return self.loop.run(self._to_the_end(store)), notes
+
+    async def _to_the_end(self, store: CrashingStore) -> Ending:
+        for _ in range(MOST_WAITS):
+            outcome = await self._drive(store)
+            if not outcome.questions:
+                break
+            for question in outcome.questions:
+                if all(question.id != key for key, _ in store.signals):
+                    approved, value = self._trial.people(question, self._world)
+                    await answer(store, RUN, question.id, approved=approved, by="a person", value=value)
+        else:
+            raise StuckError([f"people, asked {MOST_WAITS} times"])
+        again = await self._again(store, outcome)
+        billed = outcome.bill.total.usd
+        return Ending(
+            report=outcome.report, events=outcome.events, billed=billed, deeds=self._world.deeds[:], again=again
+        )
+
+    async def _drive(self, store: CrashingStore) -> Outcome[Any]:
+        if store.records:
+            return await resume(self._team, RUN, store=store, settings=self._settings)
+        budget = self._trial.budget
+        return await run(self._team, self._task, store=store, budget=budget, run_id=RUN, settings=self._settings)
+
+    async def _again(self, store: CrashingStore, outcome: Outcome[Any]) -> str:
+        """What resuming the ended run does: nothing, if all is well; it also reads the whole chain."""
+        await anyio.sleep(A_WHILE)
+        self._world.watch = nobody
+        events, deeds = len(store.records), len(self._world.deeds)
+        told = await self._drive(store)
+        if len(store.records) != events or len(self._world.deeds) != deeds:
+            return f"{len(store.records) - events} events and {len(self._world.deeds) - deeds} deeds"
+        return "" if told.report == outcome.report else "another report"
+
+
+def main(arguments: list[str]) -> int:
+    """Crash a team of six steps, or the team that `module:function` makes of a world, and print what came of it."""
+    seeds = int(arguments[0]) if arguments else 20
+    module, _, name = (arguments[1] if len(arguments) > 1 else "").partition(":")
+    world = World()
+    made = getattr(import_module(module), name)(world) if module else six_steps(world)
+    team, task = made
+    findings = crash_everywhere(team, task, world=world, seeds=range(seeds))
+    sys.stdout.write(f"{findings}\n")
+    return 0 if findings else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,1 @@
+"""Whole teams on real work, one package each."""

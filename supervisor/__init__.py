@@ -1,0 +1,1 @@
+"""Who decides: plans, delegates, reviews, and keeps the journal."""

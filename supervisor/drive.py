@@ -1,0 +1,204 @@
+"""One drive of a run: from a claim to its end, or to where only people can go on."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, Literal
+
+import anyio
+
+from ..protocols.contracts import Calls, Clock, Listener, Model, Store, Worker
+from ..protocols.errors import DefinitionError, JournalError, ShapeError
+from ..protocols.events import Answered, AnswerRefused, Cancelled, Claimed, Migrated, Parked, RunEnded, RunStarted
+from ..protocols.messages import (
+    NOTHING_USED,
+    Answer,
+    Budget,
+    Done,
+    Failed,
+    Failure,
+    Handoff,
+    In,
+    JsonReport,
+    Out,
+    Waiting,
+)
+from .answers import inbox, open_questions, verified_entries
+from .clock import SystemClock
+from .driver import guarded
+from .hierarchy import changed, definitions
+from .journal.memory import MemoryJournal
+from .ledger import Account
+from .log import Log
+from .outcome import Outcome
+from .place import Desk, Place
+
+OnChange = Literal["refuse", "pin", "migrate"]
+"""What to do when definitions have changed since the run began: refuse, go on just this once, or from now on."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """What a run stands on beside its store."""
+
+    models: Sequence[Model] = ()
+    """For agents and planners that have none of their own, first choice first."""
+    calls: Calls = Calls()
+    """How patient the call layer is."""
+    clock: Clock = SystemClock()
+    labels: frozenset[str] = frozenset()
+    """Labels of the task."""
+    origin: str = ""
+    """Where the worker was loaded from, e.g. `package.module:team`."""
+
+
+DEFAULTS = Settings()
+
+
+def begin(
+    worker: Worker[In, Out],
+    task: In,
+    store: Store | None,
+    budget: Budget | None,
+    run_id: str | None,
+    listen: Listener | None,
+    settings: Settings,
+) -> Drive[Out]:
+    """The drive of a new run; nothing is durable yet.
+
+    Raises:
+        ShapeError: the task is not what the worker accepts.
+    """
+    store = store if store is not None else MemoryJournal()
+    payload = worker.card.accepts.check(task)
+    log = Log(run_id or f"run-{secrets.token_hex(6)}", store, settings.clock, listen)
+    started = RunStarted(
+        run=log.run,
+        worker=worker.card.name,
+        task=worker.card.accepts.dump(payload),
+        budget=budget or Budget(),
+        definitions=definitions(worker),
+        labels=settings.labels,
+        origin=settings.origin,
+    )
+    log.write(started)
+    log.write(_claim())
+    return Drive(worker, started, log, store, settings)
+
+
+async def take_up(
+    worker: Worker[Any, Out],
+    run_id: str,
+    store: Store,
+    on_change: OnChange,
+    listen: Listener | None,
+    settings: Settings,
+) -> tuple[Drive[Out], JsonReport | None]:
+    """The drive, and what the run has come to if there is nothing to drive."""
+    records = await store.read(run_id)
+    entries = verified_entries(run_id, records)
+    started = entries[0].event
+    if not isinstance(started, RunStarted):
+        raise JournalError(f"run {run_id!r} does not begin with run_started but with {started.type}")
+    log = Log(run_id, store, settings.clock, listen)
+    log.load(entries, records[-1])
+    drive = Drive(worker, started, log, store, settings)
+    last = entries[-1].event
+    if isinstance(last, RunEnded):
+        return drive, last.report
+    now = definitions(worker)
+    before = next((e.event.definitions for e in reversed(entries) if isinstance(e.event, RunStarted | Migrated)), now)
+    if (changes := changed(before, now)) and on_change == "refuse":
+        raise DefinitionError(run_id, changes)
+    fresh = await drive.unseen()
+    if isinstance(last, Parked) and not fresh:
+        questions = tuple(open_questions([entry.event for entry in entries]))
+        return drive, Waiting(questions=questions, usage=log.spent.get("", NOTHING_USED))
+    log.write(_claim())
+    if changes and on_change == "migrate":
+        log.write(Migrated(changed=changes, definitions=now))
+    return drive, None
+
+
+def _claim() -> Claimed:
+    return Claimed(owner=f"pid {os.getpid()} {secrets.token_hex(4)}")
+
+
+class Drive(Generic[Out]):
+    """One drive of one run: from a claim to its end, or to where only people can go on."""
+
+    def __init__(
+        self, worker: Worker[Any, Out], started: RunStarted, log: Log, store: Store, settings: Settings
+    ) -> None:
+        self._worker = worker
+        self._started = started
+        self.log = log
+        self._store = store
+        self._desk = Desk(log, settings.clock, settings.calls)
+        self._models = settings.models
+
+    async def go(self) -> Outcome[Out]:
+        """Drive; a cancellation is written down before it passes."""
+        try:
+            await self.log.flush()
+            report = await self._work()
+        except anyio.get_cancelled_exc_class():
+            with anyio.CancelScope(shield=True):
+                self.log.write(Cancelled(reason="cancelled from outside"))
+                await self.log.flush()
+            raise
+        return self.outcome(report)
+
+    def outcome(self, report: JsonReport) -> Outcome[Out]:
+        """What the run has come to."""
+        return Outcome(run=self.log.run, report=report, card=self._worker.card, entries=self.log.entries)
+
+    async def unseen(self) -> list[Answer]:
+        """Answers in the inbox that the journal does not hold."""
+        answers = await inbox(self._store, self.log.run)
+        known = self.log.answers.keys() | self.log.refused
+        return [given for given in answers if given.question not in known]
+
+    async def _work(self) -> JsonReport:
+        while True:
+            await self._take_answers()
+            report = _as_json(await guarded(self._hand_over()), self._worker)
+            if not isinstance(report, Waiting):
+                self.log.write(RunEnded(report=report))
+                break
+            if not await self.unseen():
+                self.log.write(Parked(questions=tuple(question.id for question in report.questions)))
+                break
+        await self.log.flush()
+        return report
+
+    async def _hand_over(self) -> JsonReport:
+        budget, labels = self._started.budget, self._started.labels
+        account = Account("", budget, None, self.log.spent.get("", NOTHING_USED))
+        place = Place(self._desk, "", budget, account, self._models, labels)
+        task = self._worker.card.accepts.read(self._started.task)
+        handoff: Handoff[Any] = Handoff(to=self._worker.card.name, payload=task, budget=budget, labels=labels)
+        report = await guarded(self._worker.work(handoff, place))
+        return report.model_copy(update={"usage": place.spent})
+
+    async def _take_answers(self) -> None:
+        for given in await self.unseen():
+            if given.question in self.log.questions:
+                self.log.write(Answered(path=self.log.questions[given.question].path, answer=given))
+            else:
+                self.log.write(AnswerRefused(answer=given, reason="this run has not asked that question"))
+
+
+def _as_json(report: JsonReport, worker: Worker) -> JsonReport:
+    """The report as the journal holds it; an output of the wrong shape is a failure of the worker."""
+    if not isinstance(report, Done):
+        return report
+    try:
+        output = worker.card.returns.dump(worker.card.returns.check(report.output))
+    except ShapeError as error:
+        failure = Failure(kind="invalid_output", message=f"{worker.card.name} must return {error}")
+        return Failed(failure=failure, usage=report.usage)
+    return report.model_copy(update={"output": output})

@@ -1,0 +1,221 @@
+"""A run's events while it is driven: what has happened so far, indexed, and the way into the journal."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import anyio
+
+from ..protocols.contracts import Clock, Journal, Listener, Record, RunStatus
+from ..protocols.conversation import Delta
+from ..protocols.events import (
+    Answered,
+    AnswerRefused,
+    Asked,
+    Cancelled,
+    EffectFailed,
+    EffectFinished,
+    EffectStarted,
+    Event,
+    Happened,
+    Parked,
+    RunEnded,
+)
+from ..protocols.messages import NOTHING_USED, Answer, Question, Usage
+from .bill import charges
+from .journal.chain import link
+
+Place = tuple[str, str, int]
+"""Where an effect happened: path, kind, n."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """An event with its place in the journal."""
+
+    seq: int
+    at: float
+    event: Event
+
+
+def above(path: str) -> list[str]:
+    """The path and every place above it, the root last.
+
+    Example:
+        >>> above("/a#1/b#2")
+        ['/a#1/b#2', '/a#1', '']
+    """
+    places = [path]
+    while path:
+        path = path.rpartition("/")[0]
+        places.append(path)
+    return places
+
+
+_ATTEMPT = re.compile(r"#\d+")
+
+
+def stable(path: str) -> str:
+    """The place without attempts: the same for a retry and for a revision.
+
+    Example:
+        >>> stable("/pay#2/bank#1")
+        '/pay/bank'
+    """
+    return _ATTEMPT.sub("", path)
+
+
+class Log:
+    """Appends events in order, one writer; everything in memory is a fold over them.
+
+    `write` never waits: it numbers the event and queues it. `flush` waits until all that was written so far is
+    durable; whoever comes first writes for all who come while it is at it.
+    """
+
+    def __init__(self, run: str, journal: Journal, clock: Clock, listen: Listener | None = None) -> None:
+        self.run = run
+        self.entries: list[Entry] = []
+        self.by_path: defaultdict[str, list[Event]] = defaultdict(list)
+        self.started: dict[Place, EffectStarted] = {}
+        self.ended: dict[Place, EffectFinished | EffectFailed] = {}
+        self.writes: dict[str, EffectFinished] = {}
+        self.questions: dict[str, Question] = {}
+        self.answers: dict[str, Answer] = {}
+        self.refused: set[str] = set()
+        self.spent: defaultdict[str, Usage] = defaultdict(Usage)
+        self.heads: set[str] = set()
+        self.listen = listen
+        self._journal = journal
+        self._clock = clock
+        self._seq = 0
+        self._digest = run
+        self._pending: list[Record] = []
+        self._status: RunStatus = "running"
+        self._flushing: anyio.Event | None = None
+        self._durable = 0
+        self._broken: Exception | None = None
+
+    def load(self, entries: Sequence[Entry], last: Record) -> None:
+        """Take up what the journal already holds."""
+        for entry in entries:
+            self._index(entry)
+        self._seq = self._durable = last.seq
+        self._digest = last.digest
+        for charge in charges(entry.event for entry in entries):
+            if charge.in_doubt:
+                self._charge(charge.path, charge.usage)
+
+    def write(self, event: Happened) -> None:
+        """Append an event; durable after the next `flush`.
+
+        Raises:
+            JournalError: an earlier write of this run failed.
+        """
+        if self._broken is not None:
+            raise self._broken
+        at = self._clock.now()
+        self._seq += 1
+        record = link(self.run, self._digest, self._seq, at, event.__pydantic_serializer__.to_json(event))
+        self._digest = record.digest
+        self._pending.append(record)
+        self._status = _status_after(event)
+        entry = Entry(self._seq, at, event)  # type: ignore[arg-type] # every concrete Happened is an Event
+        self._index(entry)
+        self._tell(entry.event)
+
+    async def flush(self) -> None:
+        """Wait until everything written so far is durable.
+
+        Raises:
+            FencedError: another process drives this run.
+            JournalError: the journal cannot be written.
+        """
+        target = self._seq
+        while self._durable < target:
+            if self._broken is not None:
+                raise self._broken
+            if self._flushing is not None:
+                await self._flushing.wait()
+                continue
+            await self._write_out()
+
+    async def _write_out(self) -> None:
+        batch, self._pending = self._pending, []
+        self._flushing = anyio.Event()
+        try:
+            with anyio.CancelScope(shield=True):
+                await self._journal.append(batch, self._status)
+            self._durable = batch[-1].seq
+        except Exception as error:
+            self._broken = error
+            raise
+        finally:
+            self._flushing.set()
+            self._flushing = None
+
+    def delta(self, path: str, text: str) -> None:
+        """Pass a piece of text on to whoever listens."""
+        self._tell(Delta(path, text))
+
+    def _tell(self, seen: Event | Delta) -> None:
+        """Tell the listener; one that raises is told no more, and the run goes on."""
+        if self.listen is None:
+            return
+        try:
+            self.listen(seen)
+        except Exception as error:  # noqa: BLE001 - whoever watches a run cannot break it
+            self.listen = None
+            warnings.warn(f"run {self.run!r} goes on without its listener, which raised {error!r}", stacklevel=2)
+
+    def _charge(self, path: str, usage: Usage) -> None:
+        if usage is not NOTHING_USED:
+            for place in above(path):
+                self.spent[place] = self.spent[place] + usage
+
+    def _index(self, entry: Entry) -> None:
+        event = entry.event
+        self.entries.append(entry)
+        match event:
+            case EffectStarted():
+                if event.kind == "model":
+                    self.heads.add(event.request["head_digest"])
+                self.started[event.path, event.kind, event.n] = event
+            case EffectFinished() | EffectFailed():
+                self._index_end(event)
+            case Asked():
+                self.questions[event.question.id] = event.question
+            case Answered():
+                self.answers[event.answer.question] = event.answer
+            case AnswerRefused():
+                self.refused.add(event.answer.question)
+                self.answers.pop(event.answer.question, None)
+            case _:
+                self.by_path[event.path].append(event)
+
+    def _index_end(self, event: EffectFinished | EffectFailed) -> None:
+        place = (event.path, event.kind, event.n)
+        self.ended[place] = event
+        self._charge(event.path, event.usage)
+        if isinstance(event, EffectFinished) and (started := self.started.get(place)) and started.writes:
+            self.writes[started.key] = event
+
+
+def in_doubt(reserved: Usage) -> Usage:
+    """What a call that was cut off is taken to have cost: all it could."""
+    return reserved.model_copy(update={"usd_assumed": reserved.usd}) if reserved.calls else NOTHING_USED
+
+
+def _status_after(event: Happened) -> RunStatus:
+    match event:
+        case Parked():
+            return "waiting"
+        case Cancelled():
+            return "cancelled"
+        case RunEnded():
+            return "done" if event.report.type == "done" else "failed"
+        case _:
+            return "running"

@@ -1,0 +1,1 @@
+"""Who makes plans: a fixed workflow, a router, a model."""
