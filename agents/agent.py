@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass, replace
-from functools import cached_property
 from typing import Any, Generic, Literal
 
 import anyio
@@ -17,7 +16,8 @@ from ..protocols.conversation import ChatMessage, Head, OutputCard, Prompt, Tool
 from ..protocols.dialogue import FINAL, Terms, converse
 from ..protocols.errors import EffectError, Pause, ShapeError, UsageError
 from ..protocols.events import Recovered
-from ..protocols.messages import Failed, Failure, Handoff, In, Json, JsonReport, Out, Question
+from ..protocols.messages import Failed, Failure, Handoff, In, Json, Out, Question, Report
+from ..protocols.once import once
 from ..protocols.shapes import Shape
 from .tools import Tool
 
@@ -57,7 +57,7 @@ class Agent(Generic[In, Out]):
     clearance: frozenset[str] | None = None
     labels: frozenset[str] = frozenset()
 
-    @cached_property
+    @once
     def toolbox(self) -> dict[str, Tool]:
         """Its tools by name.
 
@@ -70,7 +70,7 @@ class Agent(Generic[In, Out]):
             raise UsageError(f"agent {self.name!r}: two of its tools have the same name: {[t.name for t in tools]}")
         return box
 
-    @cached_property
+    @once
     def card(self) -> Card[In, Out]:
         """Name, description, types; it writes if one of its tools does."""
         return Card(
@@ -83,7 +83,7 @@ class Agent(Generic[In, Out]):
             labels=self.labels,
         )
 
-    @cached_property
+    @once
     def prompt(self) -> Prompt:
         """Instructions, tools and output shape, compiled once."""
         shape = self.card.returns
@@ -99,7 +99,7 @@ class Agent(Generic[In, Out]):
             )
         )
 
-    @cached_property
+    @once
     def definition(self) -> Json:
         """Instructions, tools, models."""
         return {
@@ -114,7 +114,7 @@ class Agent(Generic[In, Out]):
         """Nobody works inside it."""
         return ()
 
-    async def work(self, handoff: Handoff[In], context: Context) -> JsonReport:
+    async def work(self, handoff: Handoff[In], context: Context) -> Report[Out]:
         """Hold the conversation; on resume, what the journal holds of it is not asked again."""
         models = self.models or context.models
         if not models:

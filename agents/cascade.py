@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import KW_ONLY, dataclass, replace
-from functools import cached_property
 from typing import Generic
 
 from ..protocols.contracts import Card, Context, Worker
 from ..protocols.dialogue import FINAL
 from ..protocols.errors import EffectError, ShapeError, UsageError
 from ..protocols.events import Recovered
-from ..protocols.messages import Done, Failed, Failure, Handoff, In, Json, JsonReport, Out
+from ..protocols.messages import Done, Failed, Failure, Handoff, In, Json, JsonReport, Out, Report
+from ..protocols.once import once
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class Cascade(Generic[In, Out]):
         if odd:
             raise UsageError(f"cascade {self.name!r}: {odd} accept or return another type than {cards[0].name!r}")
 
-    @cached_property
+    @once
     def card(self) -> Card[In, Out]:
         """Types of the tiers; cleared for what every tier is cleared for."""
         cards = [tier.card for tier in self.tiers]
@@ -68,7 +68,7 @@ class Cascade(Generic[In, Out]):
             depth=max(card.depth for card in cards),
         )
 
-    @cached_property
+    @once
     def definition(self) -> Json:
         """The threshold; the tiers are its parts."""
         return {"least": self.least, "checked": self.check is not None, "estimated": self.confidence is not None}
@@ -78,7 +78,7 @@ class Cascade(Generic[In, Out]):
         """The tiers."""
         return self.tiers
 
-    async def work(self, handoff: Handoff[In], context: Context) -> JsonReport:
+    async def work(self, handoff: Handoff[In], context: Context) -> Report[Out]:
         """The first output that is good enough, or the last failure."""
         complaints: tuple[str, ...] = handoff.findings
         failed = Failed(failure=Failure(kind="defect", message="no tier"))

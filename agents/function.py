@@ -5,11 +5,10 @@ from __future__ import annotations
 import inspect
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import KW_ONLY, dataclass
-from functools import cached_property
 from typing import Any, Generic, Protocol, TypedDict, cast, get_args, get_origin, get_type_hints, overload
 
 import anyio
-from pydantic import BaseModel
+from pydantic import BaseModel, TypeAdapter
 from pydantic_core import to_json
 from typing_extensions import Unpack
 
@@ -31,10 +30,14 @@ from ..protocols.messages import (
     Usage,
     Waiting,
 )
+from ..protocols.once import once
 from ..protocols.shapes import Shape
 from .tools import Key, arguments_of, invoked, summary_of
 
+INJECTED = (Context, Key)
+"""Types of parameters that do not come from the payload."""
 REPORTS = Done | Failed | Skipped | Waiting
+REPORT: TypeAdapter[JsonReport] = TypeAdapter(JsonReport)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,7 +70,7 @@ class Function(Generic[In, Out]):
     duty: Duty = Duty()
     name: str = ""
 
-    @cached_property
+    @once
     def card(self) -> Card[In, Out]:
         """Name, description and types, from the function's name, docstring and annotations."""
         accepts, returns = self._types
@@ -82,34 +85,33 @@ class Function(Generic[In, Out]):
             usd=self.duty.usd,
         )
 
-    @cached_property
+    @once
     def _hints(self) -> dict[str, Any]:
         where = f"worker {self.function.__module__}.{self.function.__qualname__}"
         try:
-            hints = get_type_hints(self.function)
+            hints = get_type_hints(self.function, include_extras=True)
         except NameError as error:
             raise UsageError(f"{where}: its annotations cannot be read: {error}") from error
         if "return" not in hints:
             raise UsageError(f"{where}: what it returns needs an annotation")
         return hints
 
-    @cached_property
+    @once
     def _given(self) -> list[str]:
         """Parameters that come from the payload; `Context` and `Key` are injected."""
-        injected = (Context, Key)
-        return [name for name in inspect.signature(self.function).parameters if self._hints.get(name) not in injected]
+        return [name for name in inspect.signature(self.function).parameters if self._hints.get(name) not in INJECTED]
 
-    @cached_property
+    @once
     def _whole(self) -> bool:
         """Whether its one parameter is the whole payload."""
         return len(self._given) == 1 and self._given[0] in self._hints
 
-    @cached_property
+    @once
     def _types(self) -> tuple[type[In], type[Out]]:
-        given: Any = self._hints[self._given[0]] if self._whole else arguments_of(self.function)
+        given: Any = self._hints[self._given[0]] if self._whole else arguments_of(self.function, INJECTED)
         return given, _output_of(self._hints["return"])
 
-    @cached_property
+    @once
     def definition(self) -> Json:
         """How it works; its body is not compared."""
         return {"function": self.function.__qualname__, "effect": self.duty.effect, "on_unknown": self.duty.on_unknown}
@@ -119,7 +121,7 @@ class Function(Generic[In, Out]):
         """Nobody works inside it."""
         return ()
 
-    async def work(self, handoff: Handoff[In], context: Context) -> JsonReport:
+    async def work(self, handoff: Handoff[In], context: Context) -> Report[Out]:
         """Call the function; what it raises is a failure, what it returns is a report or becomes one."""
         if not self.duty.effect and not self.duty.usd:
             return await self._report(handoff, context, handoff.key)
@@ -151,14 +153,18 @@ class Function(Generic[In, Out]):
 
     def _encoded(self, report: JsonReport) -> Json:
         if not isinstance(report, Done):
-            return report.model_dump(mode="json")
+            return {"report": report.model_dump(mode="json")}
         return {"output": self.card.returns.dump(report.output), "confidence": report.confidence}
 
     def _decoded(self, recorded: Json) -> JsonReport:
         """A recorded report; a person who said that it was done may have given the bare output."""
-        if isinstance(recorded, dict) and recorded.keys() == {"output", "confidence"}:
-            return Done(output=self.card.returns.read(recorded["output"]), confidence=recorded["confidence"])
-        return Done(output=self.card.returns.read(recorded))
+        match recorded:
+            case {"output": output, "confidence": confidence, **rest} if not rest:
+                return Done(output=self.card.returns.read(output), confidence=confidence)
+            case {"report": report, **rest} if not rest:
+                return REPORT.validate_python(report)
+            case _:
+                return Done(output=self.card.returns.read(recorded))
 
     async def _report(self, handoff: Handoff[In], context: Context, key: str) -> JsonReport:
         arguments = self._arguments(handoff.payload, context, key)
@@ -169,17 +175,19 @@ class Function(Generic[In, Out]):
         except EchelonError:
             raise
         except TimeoutError as error:
-            if self.duty.effect:
-                message = f"{name} did not end in {self.duty.seconds} s; nobody knows whether it was done"
-                return Failed(failure=Failure(kind="in_doubt", message=message))
-            return Failed(
-                failure=Failure(kind="tool_timeout", message=f"{name}: {error or 'timed out'}", retryable=True)
-            )
+            return Failed(failure=self._timed_out(error))
         except Exception as error:
             message = f"{name} raised {type(error).__name__}: {str(error)[:300]}"
             passing = isinstance(error, self.duty.retry_on) and not self.duty.effect
             return Failed(failure=Failure(kind="tool_failed", message=message, retryable=passing))
         return cast("JsonReport", result) if isinstance(result, REPORTS) else Done(output=result)
+
+    def _timed_out(self, error: TimeoutError) -> Failure:
+        limit = self.duty.seconds
+        said = f"{self.card.name} " + (f"timed out: {error}" if limit is None else f"did not end in {limit:g} s")
+        if self.duty.effect:
+            return Failure(kind="in_doubt", message=f"{said}; nobody knows whether it was done")
+        return Failure(kind="tool_timeout", message=said, retryable=isinstance(error, self.duty.retry_on))
 
     def _arguments(self, payload: In, context: Context, key: str) -> dict[str, Any]:
         arguments: dict[str, Any]

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass
-from functools import cached_property
 from typing import Any, Generic, Literal
 
 from ..protocols.contracts import Card, Context, Worker
-from ..protocols.messages import Approval, Done, Failed, Failure, Handoff, In, Json, JsonReport, Out
+from ..protocols.messages import Approval, Done, Failed, Failure, Handoff, In, Json, Out, Report
+from ..protocols.once import once
 from ..protocols.shapes import Shape
 
 
@@ -35,7 +35,7 @@ class Person(Generic[In, Out]):
     returns: type[Out]
     clearance: frozenset[str] | None = None
 
-    @cached_property
+    @once
     def card(self) -> Card[In, Out]:
         """Name, what is asked, types."""
         return Card(
@@ -46,7 +46,7 @@ class Person(Generic[In, Out]):
             clearance=self.clearance,
         )
 
-    @cached_property
+    @once
     def definition(self) -> Json:
         """What is asked."""
         return {"person": self.name, "prompt": self.prompt}
@@ -56,13 +56,15 @@ class Person(Generic[In, Out]):
         """Nobody works inside a person."""
         return ()
 
-    async def work(self, handoff: Handoff[In], context: Context) -> JsonReport:
+    async def work(self, handoff: Handoff[In], context: Context) -> Report[Out]:
         """The person's answer as a report.
 
         Raises:
             Pause: it has not come yet.
         """
         subject = self.card.accepts.dump(handoff.payload)
+        if handoff.findings:  # part of what is asked: the answer that was found wanting is no answer to this
+            subject = {"payload": subject, "findings": handoff.findings}
         approves = self.returns is Approval
         asks: Literal["approval", "report"] = "approval" if approves else "report"
         prompt = "\n".join([self.prompt, *handoff.findings])

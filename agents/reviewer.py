@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import KW_ONLY, dataclass
-from functools import cached_property
 from typing import Any, Literal
 
 from pydantic import Field
@@ -24,6 +23,7 @@ from ..protocols.messages import (
     Revise,
     Verdict,
 )
+from ..protocols.once import once
 from ..protocols.shapes import Shape
 
 Check = Callable[[Any], str | Approve | Revise | Reject | Escalate | None]
@@ -75,7 +75,7 @@ class Reviewer:
     checks: Sequence[Check] = ()
     models: Sequence[Model] = ()
 
-    @cached_property
+    @once
     def definition(self) -> Json:
         """Criteria, names of checks, models."""
         return {
@@ -84,7 +84,7 @@ class Reviewer:
             "models": [model.name for model in self.models],
         }
 
-    @cached_property
+    @once
     def prompt(self) -> Prompt:
         """Frame and criteria, compiled once."""
         output = OutputCard(name="judgement", output_schema=JUDGEMENT.input_schema)

@@ -6,7 +6,7 @@ import inspect
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import KW_ONLY, dataclass
-from functools import cached_property, partial
+from functools import partial
 from typing import Any, cast, get_type_hints
 
 import anyio
@@ -18,7 +18,8 @@ from pydantic_core import to_json, to_jsonable_python
 from ..protocols.contracts import Effect, OnUnknown, Performed
 from ..protocols.conversation import ToolCard, digest_of
 from ..protocols.errors import EffectError, UsageError
-from ..protocols.messages import Failure, Json, Usage
+from ..protocols.messages import NOTHING_USED, Failure, Json, Usage
+from ..protocols.once import once
 from ..protocols.shapes import Shape
 
 MOST_RESULT_BYTES = 200_000
@@ -59,23 +60,23 @@ class Tool:
     seconds: float = 60.0
     usd: float = 0.0
 
-    @cached_property
+    @once
     def name(self) -> str:
         """The function's name."""
         return self.function.__name__
 
-    @cached_property
+    @once
     def parameters(self) -> Shape[BaseModel]:
         """The arguments as a type of their own."""
         return Shape(arguments_of(self.function))
 
-    @cached_property
+    @once
     def card(self) -> ToolCard:
         """The tool as the model sees it."""
         schema = {k: v for k, v in self.parameters.input_schema.items() if k != "title"}
         return ToolCard(name=self.name, description=summary_of(self.function), parameters=schema)
 
-    @cached_property
+    @once
     def definition(self) -> Json:
         """What a resumed run compares."""
         return {"card": self.card.model_dump(mode="json"), "effect": self.effect, "on_unknown": self.on_unknown}
@@ -95,8 +96,7 @@ class Tool:
             do=partial(self._do, given),
             writes=self.effect,
             on_unknown=self.on_unknown,
-            worst=Usage(calls=1, usd=self.usd) if self.usd else Usage(),
-            reserves=self.usd > 0,
+            worst=self._price,
             describe=f"{self.name}({to_json(given).decode()[:500]})",
         )
 
@@ -108,11 +108,15 @@ class Tool:
             with anyio.fail_after(self.seconds):
                 result = await invoked(self.function, arguments)
         except TimeoutError as error:
-            raise EffectError(self._timed_out()) from error
+            raise EffectError(self._timed_out(), self._price) from error
         except Exception as error:
             message = f"tool {self.name!r} raised {type(error).__name__}: {str(error)[:300]}"
-            raise EffectError(Failure(kind="tool_failed", message=message)) from error
-        return Performed(value=as_text(result), usage=Usage(calls=1, usd=self.usd) if self.usd else Usage())
+            raise EffectError(Failure(kind="tool_failed", message=message), self._price) from error
+        return Performed(value=as_text(result), usage=self._price)
+
+    @property
+    def _price(self) -> Usage:
+        return Usage(calls=1, usd=self.usd) if self.usd else NOTHING_USED
 
     def _timed_out(self) -> Failure:
         message = f"tool {self.name!r} did not answer in {self.seconds:g} s"
@@ -162,8 +166,8 @@ def as_text(result: object) -> str:
     return text[:MOST_RESULT_BYTES] + f"\n[cut: {len(text) - MOST_RESULT_BYTES} more characters]"
 
 
-def arguments_of(function: Callable[..., Any]) -> type[BaseModel]:
-    """The parameters of a function as a model that forbids others; injected ones are left out.
+def arguments_of(function: Callable[..., Any], injected: tuple[object, ...] = (Key,)) -> type[BaseModel]:
+    """The parameters of a function as a model that forbids others; those of an injected type are left out.
 
     Raises:
         UsageError: a parameter has no annotation, or takes any number of arguments.
@@ -172,7 +176,7 @@ def arguments_of(function: Callable[..., Any]) -> type[BaseModel]:
     described = described_parameters(function)
     fields: dict[str, Any] = {}
     for name, parameter in inspect.signature(function).parameters.items():
-        if hints.get(name) is Key:
+        if hints.get(name) in injected:
             continue
         if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD) or name not in hints:
             where = f"{function.__module__}.{function.__qualname__}"

@@ -1,1 +1,1 @@
-"""Measured claims: peers side by side, one command."""
+"""Measured claims: Echelon beside hand-written loops, one command, `make bench`."""

@@ -70,7 +70,7 @@ def _team(front: Any, steps: dict[str, Any], advise: Any) -> Worker:
     cents, fine = flow.step(steps["price"], flow.task), flow.step(steps["screen"], flow.task)
     advice = flow.step(advise, flow.task)
     receipt = flow.step(steps["pay"], {"cents": cents, "advice": advice})
-    told = flow.step(steps["notify"], {"receipt": receipt})
+    told = flow.step(steps["notify"], receipt)
     flow.output(flow.step(steps["join"], {"receipt": receipt, "told": told, "screened": fine}))
     workers = [*steps.values(), advise]
     team: Worker = front.Supervisor("desk", accepts=Order, returns=str, team=workers, planner=flow)

@@ -12,9 +12,11 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from importlib import import_module
 from random import Random
@@ -26,7 +28,6 @@ from pydantic_core import to_json
 from ..protocols.contracts import Worker
 from ..protocols.errors import EchelonError
 from ..protocols.messages import Budget, Json, JsonReport, Question
-from ..supervisor.outcome import Outcome
 from ..supervisor.runs import Settings, answer, resume, run
 from .demonstration import six_steps
 from .findings import Case, Ending, Finding, FindingKind, Note, agree, faults, key_of
@@ -36,6 +37,8 @@ from .world import CrashingStore, World, nobody
 RUN = "crashed"
 A_WHILE = 10.0
 """Virtual seconds after the end of a run in which a store may still write what it has acknowledged too early."""
+EVERY = 8
+"""Every which ended run is resumed once more; it should do nothing, and costs a sixth of a schedule."""
 MOST_WAITS = 50
 """How often people may be asked before a run counts as stuck."""
 
@@ -65,7 +68,7 @@ class Trial:
     agrees: Callable[[JsonReport, JsonReport], bool] = agree
     """Whether the resumed run's report (second) is right, given the uncrashed one's."""
     again: float = 0.25
-    """Chance in [0, 1) that a resumed run is crashed once more, and so on."""
+    """Chance in [0, 1) that a resumed run is crashed once more on its way, and so on; each is a schedule."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,17 +120,34 @@ def crash_everywhere(
     schedules = crashes = 0
     try:
         for seed in seeds:
-            for crashed, here in rehearsal.schedules(seed):
-                schedules, crashes = schedules + 1, crashes + len(crashed)
-                labels = tuple(note.moment for note in crashed)
-                found += [Finding(kind=kind, seed=seed, crashes=labels, what=what) for kind, what in here]
+            with _uncollected():
+                for crashed, here in rehearsal.schedules(seed):
+                    schedules, crashes = schedules + 1, crashes + len(crashed)
+                    labels = tuple(note.moment for note in crashed)
+                    found += [Finding(kind=kind, seed=seed, crashes=labels, what=what) for kind, what in here]
     finally:
         rehearsal.loop.close()
     seconds = time.process_time() - begun
     return Findings(found=tuple(found), schedules=schedules, crashes=crashes, seconds=seconds)
 
 
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """No garbage is collected meanwhile: looking for it took a sixth of the time, and there is little."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
 Faults = list[tuple[FindingKind, str]]
+
+
+def _fault(kind: FindingKind, error: Exception) -> tuple[FindingKind, str]:
+    return kind, f"{type(error).__name__}: {error}"
 
 
 class _Rehearsal:
@@ -135,6 +155,7 @@ class _Rehearsal:
 
     def __init__(self, team: Worker, task: Any, world: World, trial: Trial) -> None:
         self.loop = VirtualLoop()
+        self._lives = 0
         self._team = team
         self._task = task
         self._world = world
@@ -143,46 +164,52 @@ class _Rehearsal:
 
     def schedules(self, seed: int) -> Iterator[tuple[list[Note], Faults]]:
         """The uncrashed run and then every schedule of this seed, each with what is wrong with it."""
-        world, order = self._world, Random(f"crashes {seed}")  # noqa: S311 - a schedule, no secret
-        try:
-            plain, notes = self._live(seed, Note(moment="", records=(), signals=(), deeds=()))
-            yield [], list(faults(self._case(plain, [], plain)))
-            for i, note in enumerate(notes):
-                crashed = [note]
+        order = Random(f"crashes {seed}")  # noqa: S311 - a schedule, no secret
+        plain, notes = self._live(seed, Note(moment="", records=(), signals=(), deeds=()))
+        yield [], list(faults(self._case(plain, [], plain)))
+        for i, note in enumerate(notes):
+            crashed = [note]
+            while crashed:
+                later: list[Note] = []
                 try:
-                    end, later = self._live(f"{seed} {i}", note)
-                    while later and order.random() < self._trial.again:
-                        crashed.append(order.choice(later))
-                        end, later = self._live(f"{seed} {i} {len(crashed)}", crashed[-1])
-                    yield crashed, list(faults(self._case(plain, crashed, end)))
+                    end, later = self._live(f"{seed} {i} {len(crashed)}", crashed[-1])
+                    wrong = list(faults(self._case(plain, crashed, end)))
                 except StuckError as error:
-                    yield crashed, [("stuck", str(error))]
-                except (EchelonError, RuntimeError) as error:
-                    yield crashed, [(_kind(error), f"{type(error).__name__}: {error}")]
-        finally:
-            world.watch = nobody
+                    wrong = [_fault("stuck", error)]
+                except EchelonError as error:
+                    wrong = [_fault("error", error)]
+                yield crashed, wrong
+                more = bool(later) and order.random() < self._trial.again
+                crashed = [*crashed, order.choice(later)] if more else []
 
     def _case(self, plain: Ending, crashes: list[Note], end: Ending) -> Case:
         return Case(plain=plain, crashes=crashes, end=end, cap=self._trial.budget.usd, agrees=self._trial.agrees)
 
     def _live(self, seed: object, note: Note) -> tuple[Ending, list[Note]]:
         """Go on from what a crash left until the run has ended; the end, and a note of every moment on the way."""
-        world, notes = self._world, list[Note]()
+        world, notes = self._world, [note]
         world.begin(seed, note.deeds)
         store = self._trial.store(world)
         store.records, store.signals = list(note.records), list(note.signals)
 
         def watch(moment: str) -> None:
-            notes.append(
-                Note(moment=moment, records=store.records[:], signals=store.signals[:], deeds=world.deeds[:])
-            )
+            seen = Note(moment=moment, records=store.records[:], signals=store.signals[:], deeds=world.deeds[:])
+            if seen.size != notes[-1].size:  # a crash that leaves the same is the same crash
+                notes.append(seen)
 
         world.watch = watch
-        return self.loop.run(self._to_the_end(store)), notes
+        try:
+            return self.loop.run(self._to_the_end(store)), notes[1:]
+        finally:
+            world.watch = nobody
 
     async def _to_the_end(self, store: CrashingStore) -> Ending:
+        team, settings, budget = self._team, self._settings, self._trial.budget
         for _ in range(MOST_WAITS):
-            outcome = await self._drive(store)
+            if store.records:
+                outcome = await resume(team, RUN, store=store, settings=settings)
+            else:
+                outcome = await run(team, self._task, store=store, budget=budget, run_id=RUN, settings=settings)
             if not outcome.questions:
                 break
             for question in outcome.questions:
@@ -191,27 +218,22 @@ class _Rehearsal:
                     await answer(store, RUN, question.id, approved=approved, by="a person", value=value)
         else:
             raise StuckError([f"people, asked {MOST_WAITS} times"])
-        again = await self._again(store, outcome)
+        self._lives += 1
+        again = await self._again(store, outcome.report) if self._lives % EVERY == 1 else ""
         billed = outcome.bill.total.usd
         return Ending(
             report=outcome.report, events=outcome.events, billed=billed, deeds=self._world.deeds[:], again=again
         )
 
-    async def _drive(self, store: CrashingStore) -> Outcome[Any]:
-        if store.records:
-            return await resume(self._team, RUN, store=store, settings=self._settings)
-        budget = self._trial.budget
-        return await run(self._team, self._task, store=store, budget=budget, run_id=RUN, settings=self._settings)
-
-    async def _again(self, store: CrashingStore, outcome: Outcome[Any]) -> str:
+    async def _again(self, store: CrashingStore, report: JsonReport) -> str:
         """What resuming the ended run does: nothing, if all is well; it also reads the whole chain."""
         await anyio.sleep(A_WHILE)
         self._world.watch = nobody
         events, deeds = len(store.records), len(self._world.deeds)
-        told = await self._drive(store)
+        told = await resume(self._team, RUN, store=store, settings=self._settings)
         if len(store.records) != events or len(self._world.deeds) != deeds:
             return f"{len(store.records) - events} events and {len(self._world.deeds) - deeds} deeds"
-        return "" if told.report == outcome.report else "another report"
+        return "" if told.report == report else "another report"
 
 
 def main(arguments: list[str]) -> int:

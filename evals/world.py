@@ -73,8 +73,9 @@ class World:
         return self._random.random() < self.faults.get(fault, 0.0)
 
     async def wait(self) -> None:
-        """Let up to a virtual second pass."""
-        await anyio.sleep(self._random.random())
+        """Let up to a virtual second pass, or none."""
+        if (seconds := self._random.random() - 0.5) > 0:
+            await anyio.sleep(2 * seconds)
 
     async def do(
         self, name: str, *, key: str = "", result: T = None, usd: float = 0.0, writes: bool = True, once: bool = False

@@ -74,7 +74,7 @@ def converse(prompt: Prompt, opening: Sequence[ChatMessage], terms: Terms) -> Di
     base = request
     for _ in range(terms.turns):
         answer = yield Ask(level, request)
-        if isinstance(answer, Reply) and answer.tool_calls and answer.finish != "length":
+        if isinstance(answer, Reply) and answer.tool_calls and _whole(answer):
             repeats.update((call.name, call.arguments) for call in answer.tool_calls)
             if stuck := _stuck(repeats):
                 return Failed(failure=stuck)
@@ -101,6 +101,11 @@ def converse(prompt: Prompt, opening: Sequence[ChatMessage], terms: Terms) -> Di
         else:
             return Failed(failure=outcome)
     return Failed(failure=Failure(kind="no_progress", message=f"no answer after {terms.turns} model calls"))
+
+
+def _whole(reply: Reply) -> bool:
+    """Whether its tool calls are what the model meant to say."""
+    return reply.finish not in ("length", "content_filter") and not reply.refusal
 
 
 REPAIRABLE = frozenset({"truncated", "invalid_output", "empty"})

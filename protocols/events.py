@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, TypeAdapter
+from pydantic import ConfigDict, Field, TypeAdapter
 
 from .messages import (
     NOTHING_USED,
@@ -329,5 +329,5 @@ ReviewEvent = Joined | ReviewRequested | Reviewed | ReviewFailed | Revising | En
 SupervisorEvent = PlanEvent | StepEvent | ReviewEvent
 Event = Annotated[RunEvent | EffectEvent | SupervisorEvent, Field(discriminator="type")]
 
-EVENTS: TypeAdapter[Event] = TypeAdapter(Event)
+EVENTS: TypeAdapter[Event] = TypeAdapter(Event, config=ConfigDict(defer_build=True))
 """Reads an event from JSON."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import types
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Any, Generic, Literal, cast, get_args, get_origin
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
@@ -13,6 +12,7 @@ from typing_extensions import TypeVar
 
 from .errors import ShapeError
 from .messages import Json
+from .once import once
 
 T = TypeVar("T", default=Any)
 
@@ -35,28 +35,28 @@ class Shape(Generic[T]):
 
     of: type[T] = field()
 
-    @cached_property
+    @once
     def name(self) -> str:
         """The type's name, fit for a wire: letters, digits, `_` and `-`."""
         plain = name_of(self.of)
         return "".join(c if c.isalnum() or c in "_-" else "_" for c in plain).strip("_")[:64] or "value"
 
-    @cached_property
+    @once
     def adapter(self) -> TypeAdapter[T]:
         """Pydantic's validator and serializer."""
         return TypeAdapter(self.of)
 
-    @cached_property
+    @once
     def input_schema(self) -> dict[str, Json]:
         """JSON Schema of what may be read."""
         return self.adapter.json_schema(mode="validation")
 
-    @cached_property
+    @once
     def output_schema(self) -> dict[str, Json]:
         """JSON Schema of what is written: fields with a default are always there."""
         return self.adapter.json_schema(mode="serialization")
 
-    @cached_property
+    @once
     def is_text(self) -> bool:
         """Whether the type is plain text, which a model may say without JSON."""
         return self.of is str

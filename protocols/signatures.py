@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from pydantic_core import to_json
+
 from .messages import Json
 
 Schema = Mapping[str, Any]
@@ -63,8 +65,8 @@ def _object(schema: Schema, definitions: Schema, level: int) -> str:
 
 
 def _said(field: Schema) -> str:
-    return f" ({field['description']})" if field.get("description") else ""
+    return f" ({' '.join(field['description'].split())})" if field.get("description") else ""
 
 
 def _literal(value: Json) -> str:
-    return f'"{value}"' if isinstance(value, str) else str(value).lower() if isinstance(value, bool) else str(value)
+    return to_json(value).decode()

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Literal
 
 from ..protocols.messages import Json
 from .literals import is_of, known_values
+from .parts import Part
 from .references import escaped, is_list, is_object, same
-from .schemas import NEVER, Part, Schema, described, element, extra, followed, kind, known, says, tagged, ways
+from .schemas import NEVER, Schema, described, element, extra, followed, kind, known, says, tagged, ways
 
 FREE = frozenset({"binary", "password", "path"})
 """Formats that any text has."""
@@ -33,6 +35,7 @@ class Misfit:
         return replace(self, at=f"/{token}{self.at}")
 
 
+@lru_cache(maxsize=4096)
 def misfit(source: Part, target: Part) -> Misfit | None:
     """Why not every value of the source fits the target; None: as far as the schemas tell, every value does.
 
@@ -133,9 +136,7 @@ class _Comparison:
         tried = [_untagged(source, choice, tags) or self._typed(source, choice) for choice, tags in choices]
         if not all(tried):
             return None
-        alike = {
-            found for found, (choice, tags) in zip(tried, choices, strict=True) if self._is_alike(source, choice, tags)
-        }
+        alike = {tried[i] for i, (choice, tags) in enumerate(choices) if self._is_alike(source, choice, tags)}
         return alike.pop() if len(alike) == 1 else self._mismatch(target, source)
 
     def _is_alike(self, source: Schema, choice: Schema, tags: frozenset[str]) -> bool:

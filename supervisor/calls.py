@@ -26,6 +26,8 @@ from .ledger import Account, Hold
 from .log import in_doubt
 
 MOST_BACKOFF = 8.0
+MOST_TIMEOUTS = 2
+"""Of one call: a model that was silent twice is not waited for again."""
 OVERHEAD_TOKENS = 64
 """Tokens that a provider may add of its own to a request, measured generously."""
 
@@ -61,15 +63,14 @@ async def call(line: Line, model: Model, request: Request) -> Performed[Reply]:
     Raises:
         EffectError: the last failure, with the usage of all tries.
     """
-    wasted, attempt = NOTHING_USED, 0
+    wasted, attempt, timeouts = NOTHING_USED, 0, 0
     started = anyio.current_time()
     deadline = started + line.calls.deadline
     worst = worst_case(model, request)
     while True:
         attempt += 1
-        await _cool_down(line, model, deadline)
         try:
-            hold = await line.account.reserve(worst)
+            hold = await _cleared(line, model, worst, deadline)
         except EffectError as refused:
             raise EffectError(refused.failure, wasted) from refused
         begun = anyio.current_time()
@@ -77,9 +78,11 @@ async def call(line: Line, model: Model, request: Request) -> Performed[Reply]:
         if reply is not None:
             return Performed(value=reply, usage=wasted + cost)
         wasted = wasted + cost
-        wait, reason = _wait(line.calls, failure, attempt, deadline - anyio.current_time(), request.digest)
-        if failure.kind == "rate_limited" and wait is not None:
-            line.cooling.until[model.name] = anyio.current_time() + wait
+        timeouts += failure.kind == "timeout"
+        left = deadline - anyio.current_time()
+        wait, reason = _wait(line.calls, failure, (attempt, timeouts), left, request.digest)
+        if failure.kind == "rate_limited" and (pause := failure.retry_after or wait):
+            line.cooling.until[model.name] = anyio.current_time() + pause
         elapsed = round(anyio.current_time() - begun, 6)
         line.emit(
             Attempted(
@@ -101,11 +104,12 @@ async def _try(
     line: Line, model: Model, request: Request, hold: Hold, deadline: float
 ) -> tuple[Reply | None, Failure, Usage]:
     cost = in_doubt(worst_case(model, request))
+    patience = min(deadline - anyio.current_time(), line.calls.patience)
     try:
-        with anyio.fail_at(min(deadline, anyio.current_time() + line.calls.patience)):
+        with anyio.fail_after(patience):
             reply = await model.reply(request, line.listen)
     except TimeoutError:
-        message = f"{model.name} gave no whole answer in {line.calls.patience:g} s"
+        message = f"{model.name} gave no whole answer in {patience:.3g} s"
         return None, Failure(kind="timeout", message=message, retryable=True), cost
     except EffectError as error:
         cost = error.usage or (cost if error.failure.kind in MAY_BE_BILLED else Usage(calls=1))
@@ -121,17 +125,33 @@ _NONE = Failure(kind="defect", message="")
 MAY_BE_BILLED = frozenset({"timeout", "connection"})
 
 
-async def _cool_down(line: Line, model: Model, deadline: float) -> None:
-    until = line.cooling.until.get(model.name, 0.0)
-    if anyio.current_time() < until <= deadline:
-        await anyio.sleep_until(until)
+async def _cleared(line: Line, model: Model, worst: Usage, deadline: float) -> Hold:
+    """Wait until the model may be asked and the money is there.
+
+    Raises:
+        EffectError: the model asked to be left alone, or others hold the money, until past the deadline; or a limit
+            would be passed.
+    """
+    cooling = line.cooling.until.get(model.name, 0.0) - anyio.current_time()
+    if cooling > 0:
+        if anyio.current_time() + cooling > deadline:
+            message = f"{model.name} is not asked: it wants to be left alone for another {cooling:.1f} s"
+            raise EffectError(Failure(kind="rate_limited", message=message, retryable=True, retry_after=cooling))
+        await anyio.sleep(cooling)
+    with anyio.move_on_at(deadline):
+        return await line.account.reserve(worst)
+    message = f"{model.name} was not asked: calls under way held the budget for {line.calls.deadline:g} s"
+    raise EffectError(Failure(kind="timeout", message=message, retryable=True))
 
 
-def _wait(calls: Calls, failure: Failure, attempt: int, left: float, seed: str) -> tuple[float | None, str]:
-    """Seconds until the next try, or None, and why."""
+def _wait(
+    calls: Calls, failure: Failure, tried: tuple[int, int], left: float, seed: str
+) -> tuple[float | None, str]:
+    """Seconds until the next try, or None, and why; `tried` is how often in all, and how often it timed out."""
+    attempt, timeouts = tried
     if not failure.retryable:
         return None, f"{failure.kind} does not pass by trying again"
-    if attempt >= calls.tries or (failure.kind == "timeout" and attempt >= 2):
+    if attempt >= calls.tries or (failure.kind == "timeout" and timeouts >= MOST_TIMEOUTS):
         return None, f"{attempt} tries failed"
     wait = backoff(calls, attempt, seed) if failure.retry_after is None else failure.retry_after
     if wait >= left:

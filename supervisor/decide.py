@@ -110,10 +110,10 @@ def _give_up(state: State, failure: Failure) -> tuple[Command, ...]:
     steps = state.plan.steps if state.plan is not None else ()
     left = [step.id for step in steps if step.id not in state.results]
     skipped = [StepSkipped(step=step, reason=f"the plan failed: {failure.kind}") for step in left]
-    return (*skipped, Ended(report=Failed(failure=failure, partial=_finished(state)), reason=failure.message))
+    return (*skipped, Ended(report=Failed(failure=failure, partial=finished(state)), reason=failure.message))
 
 
-def _finished(state: State) -> Json:
+def finished(state: State) -> Json:
     """What a failure leaves behind: the best draft, else what each step gave; None: nothing."""
     return best(state).output if state.drafts else state.outputs or None
 
@@ -258,7 +258,7 @@ def _handed_over(state: State, step: Step, work: Work) -> Delegated | Reported:
         return _refused(work.name, attempt, Failure(kind="invalid_input", message=f"step {step.id!r}: {error}"))
     findings = state.pending_findings.get(step.id, ())
     digest = digest_of(to_json(payload), to_json(findings))
-    if (work.worker, digest) in state.futile:
+    if not again and (work.worker, digest) in state.futile:
         message = f"{work.worker} has already failed for good on exactly this payload"
         return _refused(work.name, attempt, Failure(kind="no_progress", message=message))
     labels = _labels(state, [ref for _, ref in refs_in(step.input)]) | work.labels
@@ -302,7 +302,7 @@ def _concluded(state: State) -> tuple[Command, ...]:
     if not state.charter.reviewed:
         return (Ended(report=Done(output=draft.output), reason="every step is over"),)
     if state.judged is not None:
-        return (_unjudged(state, state.judged.failure),)
+        return (_unjudged(state, state.judged),)
     if state.verdict is None:
         return (ReviewRequested(round=state.round, by=state.by, reason=state.because),)
     return (_judged(state, state.verdict),)
@@ -314,14 +314,15 @@ def _joined(state: State) -> Command:
         output = resolve(template, _sources(state))
         state.charter.returns.read(output)
     except PointerError as error:
-        lost = "; ".join(f"{s}: {r.reason}" for s, r in state.results.items() if r.status != "done")
+        over = [(step, state.results[step]) for step in state.needs]  # in plan order, whatever order they ended in
+        lost = "; ".join(f"{step}: {result.reason}" for step, result in over if result.status != "done")
         failure = Failure(
             kind="upstream", message=f"the output cannot be built: {error}" + (f" ({lost})" if lost else "")
         )
-        return Ended(report=Failed(failure=failure, partial=_finished(state)), reason=failure.message)
+        return Ended(report=Failed(failure=failure, partial=finished(state)), reason=failure.message)
     except ShapeError as error:
         failure = Failure(kind="invalid_output", message=f"{state.charter.name} must return {error}")
-        return Ended(report=Failed(failure=failure, partial=_finished(state)), reason=failure.message)
+        return Ended(report=Failed(failure=failure, partial=finished(state)), reason=failure.message)
     return Joined(round=state.round, output=output, labels=_labels(state, [ref for _, ref in refs_in(template)]))
 
 
@@ -358,7 +359,7 @@ def _unjudged(state: State, failure: Failure) -> Command:
     """The reviewer failed: a person decides in its place."""
     if barred := _barred(state):
         said = f"there is no verdict: {failure.message} ({barred})"
-        return Ended(report=Failed(failure=failure, partial=_finished(state)), reason=said)
+        return Ended(report=Failed(failure=failure, partial=finished(state)), reason=said)
     reason = f"the reviewer gave no verdict: {failure.kind}: {failure.message}"
     return ReviewRequested(round=state.round, by=state.charter.escalates_to, reason=reason)
 

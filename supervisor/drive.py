@@ -11,6 +11,7 @@ from typing import Any, Generic, Literal
 import anyio
 
 from ..protocols.contracts import Calls, Clock, Listener, Model, Store, Worker
+from ..protocols.conversation import digest_of
 from ..protocols.errors import DefinitionError, JournalError, ShapeError
 from ..protocols.events import Answered, AnswerRefused, Cancelled, Claimed, Migrated, Parked, RunEnded, RunStarted
 from ..protocols.messages import (
@@ -57,6 +58,9 @@ class Settings:
 
 DEFAULTS = Settings()
 
+NO_LIMITS = Budget(calls=None, depth=1_000, width=1_000_000, parallel=1_000_000, rounds=1_000)
+"""Of a run that was given no budget: the workers' own hold."""
+
 
 def begin(
     worker: Worker[In, Out],
@@ -79,7 +83,7 @@ def begin(
         run=log.run,
         worker=worker.card.name,
         task=worker.card.accepts.dump(payload),
-        budget=budget or Budget(),
+        budget=budget or NO_LIMITS,
         definitions=definitions(worker),
         labels=settings.labels,
         origin=settings.origin,
@@ -157,7 +161,9 @@ class Drive(Generic[Out]):
         return Outcome(run=self.log.run, report=report, card=self._worker.card, entries=self.log.entries)
 
     async def unseen(self) -> list[Answer]:
-        """Answers in the inbox that the journal does not hold."""
+        """Answers in the inbox that the journal does not hold; a run that has asked nothing need not look."""
+        if not self.log.questions:
+            return []
         answers = await inbox(self._store, self.log.run)
         known = self.log.answers.keys() | self.log.refused
         return [given for given in answers if given.question not in known]
@@ -180,9 +186,15 @@ class Drive(Generic[Out]):
         account = Account("", budget, None, self.log.spent.get("", NOTHING_USED))
         place = Place(self._desk, "", budget, account, self._models, labels)
         task = self._worker.card.accepts.read(self._started.task)
-        handoff: Handoff[Any] = Handoff(to=self._worker.card.name, payload=task, budget=budget, labels=labels)
-        report = await guarded(self._worker.work(handoff, place))
-        return report.model_copy(update={"usage": place.spent})
+        key = digest_of(self.log.run.encode())
+        card = self._worker.card
+        handoff: Handoff[Any] = Handoff(to=card.name, payload=task, budget=budget, labels=labels, key=key)
+        seconds = None if card.depth else budget.seconds  # a supervisor minds its time, and keeps what is finished
+        with anyio.move_on_after(seconds):
+            report = await guarded(self._worker.work(handoff, place))
+            return report.model_copy(update={"usage": place.spent})
+        failure = Failure(kind="timeout", message=f"{card.name} was not done in {seconds:g} s")
+        return Failed(failure=failure, usage=place.spent)
 
     async def _take_answers(self) -> None:
         for given in await self.unseen():

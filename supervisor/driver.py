@@ -13,6 +13,7 @@ import anyio
 from anyio.abc import TaskGroup
 
 from ..protocols.contracts import Card, Context, Draft, Planner, Reviews, Worker
+from ..protocols.conversation import digest_of
 from ..protocols.errors import DivergedError, EffectError, JournalError, Pause, ShapeError
 from ..protocols.events import (
     Delegated,
@@ -30,6 +31,7 @@ from ..protocols.messages import (
     NOTHING_USED,
     Approve,
     Done,
+    Escalate,
     Failed,
     Failure,
     Handoff,
@@ -38,16 +40,19 @@ from ..protocols.messages import (
     Question,
     Reject,
     Report,
+    Revise,
+    Skipped,
     Usage,
     Waiting,
 )
-from ..protocols.plans import Brief, Change, Plan, Settled, Step
+from ..protocols.plans import Brief, Change, Fault, Plan, Settled, Step
 from ..protocols.shapes import Shape
 from .check import Limits, amend, check
 from .decide import Command, best, decide
-from .evolve import evolve
+from .evolve import evolve, unchanged
+from .log import stable
 from .policy import Policy, Ruling
-from .state import State
+from .state import Result, State
 
 Action = PlanRequested | Delegated | ReviewRequested
 ANY: Shape = Shape(object)
@@ -82,7 +87,7 @@ class Driver:
             JournalError: the run cannot be written any more.
         """
         async with anyio.create_task_group() as self._group:
-            await self._follow(self._advance())
+            await self._follow()
         if self._fatal is not None:
             raise self._fatal
         if self.state.ended is not None:
@@ -112,9 +117,10 @@ class Driver:
         self._context.emit(placed)
         self.state = evolve(self.state, placed)
 
-    async def _follow(self, actions: list[Action]) -> None:
+    async def _follow(self, begin_with: list[Action] | None = None) -> None:
         """Do the first action in this task and the others in tasks of their own; then what that made possible."""
         try:
+            actions = self._advance() if begin_with is None else begin_with
             while actions:
                 for action in actions[1:]:
                     self._group.start_soon(self._follow, [action])
@@ -137,7 +143,7 @@ class Driver:
         brief = Brief(
             task=state.task,
             plan=state.plan,
-            settled=tuple(_settled(state)),
+            settled=tuple(_settled(state.plan, state.told.results)),
             faults=state.faults,
             refused=state.refused,
             reason=request.reason,
@@ -147,24 +153,27 @@ class Driver:
         context = self._context.within(f"plan#{request.n}")
         cards = list(charter.team.values())
         report = await guarded(self._crew.planner.plan(brief, cards, charter.returns, context))
-        if not isinstance(report, Done):
-            return PlanFailed(n=request.n, report=report)
-        return self._checked(request.n, report.output)
+        if isinstance(report, Done) and isinstance(report.output, Plan | Change):
+            return self._checked(request.n, report.output)
+        return PlanFailed(n=request.n, report=_unusable(report, "the planner must propose a Plan or a Change"))
 
     def _checked(self, n: int, proposal: Plan | Change) -> Planned | PlanRefused:
         """The proposal as the plan that now holds, or all its faults."""
         state, charter = self.state, self.state.charter
-        plan, faults = proposal if isinstance(proposal, Plan) else None, ()
+        begun = _begun(state)
+        plan: Plan | None
         if isinstance(proposal, Change):
             settled = frozenset(step for step in state.results if state.is_done(step))
-            begun = frozenset(work.step for work in state.works.values() if work.progress != "over") | settled
-            plan, faults = amend(state.plan or Plan(steps=(), output=None), proposal, begun, settled)
+            plan, faults = amend(state.plan or Plan(steps=(), output=None), proposal, begun | settled, settled)
+        else:
+            plan, faults = proposal, _broken_off(begun - unchanged(state.plan, proposal))
         if plan is not None and not faults:
             limits = Limits(
                 budget=charter.budget,
                 depth_left=charter.budget.depth,
                 must_delegate=charter.must_delegate,
                 labels=state.labels,
+                begun=frozenset(work.step for work in state.works.values()) | state.results.keys(),
             )
             faults = check(plan, charter.team, charter.accepts, charter.returns, limits)
         if plan is None or faults:
@@ -197,7 +206,7 @@ class Driver:
             budget=context.budget,
             labels=command.labels,
             findings=command.findings,
-            key=command.digest,
+            key=digest_of(context.run.encode(), stable(context.path).encode(), command.digest.encode()),
             attempt=command.attempt,
         )
         denied = await self._ruled(self._crew.policy.rule(handoff, card), command, context)
@@ -225,9 +234,9 @@ class Driver:
             report = await guarded(self._crew.reviewer.review(draft, context))
         else:
             report = Done(output=Approve(reason="there is no reviewer"))
-        if isinstance(report, Done):
+        if isinstance(report, Done) and isinstance(report.output, Approve | Revise | Reject | Escalate):
             return Reviewed(round=request.round, verdict=report.output)
-        return ReviewFailed(round=request.round, report=report)
+        return ReviewFailed(round=request.round, report=_unusable(report, "the reviewer must give a verdict"))
 
     async def _judged_by_person(self, draft: Draft, request: ReviewRequested, context: Context) -> Report:
         subject = {"task": draft.task, "output": draft.output, "reason": request.reason}
@@ -239,7 +248,7 @@ class Driver:
 async def guarded(work: Awaitable[Report]) -> JsonReport:
     """Await a report; what is raised becomes a report too, unless it ends the run itself."""
     try:
-        return await work
+        report = await work
     except Pause as pause:
         return Waiting(questions=pause.questions)
     except EffectError as error:
@@ -247,7 +256,19 @@ async def guarded(work: Awaitable[Report]) -> JsonReport:
     except FATAL:
         raise
     except Exception as error:
-        return Failed(failure=Failure(kind="defect", message=f"{type(error).__name__}: {error}"[:500]))
+        return _defect(f"{type(error).__name__}: {error}")
+    if isinstance(report, Done | Failed | Skipped | Waiting):
+        return report
+    return _defect(f"expected a report, found {type(report).__name__}")  # pyright: ignore[reportUnreachable]
+
+
+def _defect(message: str) -> Failed:
+    return Failed(failure=Failure(kind="defect", message=message[:500]))
+
+
+def _unusable(report: JsonReport, rule: str) -> JsonReport:
+    """A report that says why there is nothing to go on with."""
+    return _defect(f"{rule}, found {type(report.output).__name__}") if isinstance(report, Done) else report
 
 
 def _accepted(report: JsonReport, card: Card, step: Step | None, usage: Usage) -> JsonReport:
@@ -259,6 +280,8 @@ def _accepted(report: JsonReport, card: Card, step: Step | None, usage: Usage) -
     except ShapeError as error:
         failure = Failure(kind="invalid_output", message=f"{card.name} must return {error}")
         return Failed(failure=failure, usage=usage)
+    except Exception as error:
+        return _defect(f"{card.name}'s output could not be checked: {error!r}").model_copy(update={"usage": usage})
     least = step.confidence if step is not None else None
     if least is not None and (report.confidence is None or report.confidence < least):
         message = f"{card.name} is {report.confidence} sure of its output; the step wants {least}"
@@ -266,10 +289,22 @@ def _accepted(report: JsonReport, card: Card, step: Step | None, usage: Usage) -
     return Done(output=output, confidence=report.confidence, usage=usage)
 
 
-def _settled(state: State) -> Iterator[Settled]:
+def _begun(state: State) -> frozenset[str]:
+    """Steps that are under way, or are to be tried again."""
+    under_way = ("running", "waiting", "again")
+    works = state.works.values()
+    return frozenset(w.step for w in works if w.progress in under_way or w.step not in state.results)
+
+
+def _broken_off(steps: frozenset[str]) -> tuple[Fault, ...]:
+    message = "it has begun: a new plan must hold it as it is, and so everything it depends on"
+    return tuple(Fault(kind="begun_step", step=step, message=message) for step in sorted(steps))
+
+
+def _settled(plan: Plan | None, results: Mapping[str, Result]) -> Iterator[Settled]:
     """What the planner may know of each step that is over."""
-    for step in state.plan.steps if state.plan is not None else ():
-        result = state.results.get(step.id)
+    for step in plan.steps if plan is not None else ():
+        result = results.get(step.id)
         if result is None:
             continue
         detail = result.reason if result.status != "done" else result.output if step.look else None

@@ -27,7 +27,7 @@ from ..protocols.events import (
     StepEvent,
     StepSkipped,
 )
-from ..protocols.messages import Done, Failed, Json, Revise, Skipped, Waiting
+from ..protocols.messages import Done, Failed, Failure, Json, JsonReport, Revise, Skipped, Waiting
 from ..protocols.plans import Plan, Step
 from .graph import descendants
 from .references import holds, sources_of
@@ -156,8 +156,14 @@ def _planned(state: State, plan: Plan) -> State:
 def _plan_failed(state: State, event: PlanFailed) -> State:
     if isinstance(event.report, Waiting):
         return but(state, planning="waiting", waits=event.report)
-    failure = event.report.failure if isinstance(event.report, Failed) else None
-    return but(state, planning="no", failure=failure)
+    return but(state, planning="no", failure=_failure(event.report, "planner"))
+
+
+def _failure(report: JsonReport, who: str) -> Failure:
+    if isinstance(report, Failed):
+        return report.failure
+    reason = f": {report.reason}" if isinstance(report, Skipped) else ""
+    return Failure(kind="defect", message=f"the {who} gave no answer{reason}")
 
 
 def _expanded(state: State, event: Expanded) -> State:
@@ -196,6 +202,8 @@ def _reported(state: State, event: Reported) -> State:
             return _put(state, but(work, progress="failing"))
         case Skipped():
             state = _put(state, but(work, progress="over"))
+            if step.id in state.expanded:
+                return _settle(state, step)
             result = Result(status="skipped", reason=event.report.reason, labels=work.labels)
             return but(state, results=_with(state.results, step.id, result))
         case Done():
@@ -302,8 +310,7 @@ def _reviewed(state: State, event: Reviewed) -> State:
 def _review_failed(state: State, event: ReviewFailed) -> State:
     if isinstance(event.report, Waiting):
         return but(state, reviewing="waiting", waits=event.report)
-    judged = event.report if isinstance(event.report, Failed) else None
-    return but(state, reviewing="no", judged=judged)
+    return but(state, reviewing="no", judged=_failure(event.report, "reviewer"))
 
 
 def _revising(state: State, event: Revising) -> State:

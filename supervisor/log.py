@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -81,6 +81,8 @@ class Log:
         self.entries: list[Entry] = []
         self.by_path: defaultdict[str, list[Event]] = defaultdict(list)
         self.started: dict[Place, EffectStarted] = {}
+        self.starts: Counter[Place] = Counter()
+        """How often each effect was begun; more than once: it was under way at a crash."""
         self.ended: dict[Place, EffectFinished | EffectFailed] = {}
         self.writes: dict[str, EffectFinished] = {}
         self.questions: dict[str, Question] = {}
@@ -98,6 +100,8 @@ class Log:
         self._flushing: anyio.Event | None = None
         self._durable = 0
         self._broken: Exception | None = None
+        self._open: set[Place] = set()
+        """Starts without an end, from before this drive; they are charged already."""
 
     def load(self, entries: Sequence[Entry], last: Record) -> None:
         """Take up what the journal already holds."""
@@ -108,6 +112,7 @@ class Log:
         for charge in charges(entry.event for entry in entries):
             if charge.in_doubt:
                 self._charge(charge.path, charge.usage)
+        self._open = self.started.keys() - self.ended.keys()
 
     def write(self, event: Happened) -> None:
         """Append an event; durable after the next `flush`.
@@ -167,7 +172,7 @@ class Log:
             return
         try:
             self.listen(seen)
-        except Exception as error:  # noqa: BLE001 - whoever watches a run cannot break it
+        except Exception as error:
             self.listen = None
             warnings.warn(f"run {self.run!r} goes on without its listener, which raised {error!r}", stacklevel=2)
 
@@ -181,9 +186,7 @@ class Log:
         self.entries.append(entry)
         match event:
             case EffectStarted():
-                if event.kind == "model":
-                    self.heads.add(event.request["head_digest"])
-                self.started[event.path, event.kind, event.n] = event
+                self._index_start(event)
             case EffectFinished() | EffectFailed():
                 self._index_end(event)
             case Asked():
@@ -196,10 +199,20 @@ class Log:
             case _:
                 self.by_path[event.path].append(event)
 
+    def _index_start(self, event: EffectStarted) -> None:
+        if event.kind == "model":
+            self.heads.add(event.request["head_digest"])
+        place = (event.path, event.kind, event.n)
+        self.starts[place] += 1
+        self.started[place] = event
+        self._open.discard(place)
+
     def _index_end(self, event: EffectFinished | EffectFailed) -> None:
         place = (event.path, event.kind, event.n)
         self.ended[place] = event
-        self._charge(event.path, event.usage)
+        if place not in self._open:
+            self._charge(event.path, event.usage)
+        self._open.discard(place)
         if isinstance(event, EffectFinished) and (started := self.started.get(place)) and started.writes:
             self.writes[started.key] = event
 

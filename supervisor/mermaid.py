@@ -65,7 +65,7 @@ def _box(box: Box, name: str, indent: str) -> Iterator[str]:
 def _cells(box: Box) -> str:
     counts = Counter(cell.status for cell in box.cells)
     told = ", ".join(f"{count} {status}" for status, count in counts.items())
-    return f"{len(box.cells)} instances: {told}" if box.cells else ""
+    return f"instances: {told}" if box.cells else ""
 
 
 PLAIN = frozenset(" .,:()/=$@_-")

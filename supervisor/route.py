@@ -91,6 +91,7 @@ class Walk:
 
     def __init__(self) -> None:
         self.legs: dict[str, Leg] = {}
+        self._why: dict[str, str] = {}
         self._reviews: dict[tuple[str, int], str] = {}
 
     def take(self, entry: Entry) -> None:
@@ -126,7 +127,7 @@ class Walk:
         path = place_of(event)
         known = self.legs.get(path)
         started = at if known is None or known.started is None else known.started
-        reason = event.reason if known is None else known.reason
+        reason = self._why.setdefault(path, event.reason)  # taken up again after a wait, it has the reason it had
         match event:
             case Delegated():
                 leg = Leg(path=path, step=event.step, worker=event.worker, attempt=event.attempt, status="running")

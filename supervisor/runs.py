@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import secrets
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any, Generic
 
 import anyio
@@ -14,8 +14,9 @@ from ..protocols.contracts import Listener, Store, Worker
 from ..protocols.conversation import Delta
 from ..protocols.errors import JournalError
 from ..protocols.events import Event
-from ..protocols.messages import NOTHING_USED, Budget, Failed, Failure, In, Out
+from ..protocols.messages import Budget, Failed, Failure, In, Out
 from .answers import answer, history, open_questions
+from .bill import bill
 from .drive import DEFAULTS, Drive, OnChange, Settings, begin, take_up
 from .outcome import Outcome
 
@@ -85,6 +86,7 @@ class Run(Generic[Out]):
         self._send, self._receive = anyio.create_memory_object_stream[Event | Delta](math.inf)
         self._over = anyio.Event()
         self._outcome: Outcome[Out] | None = None
+        self._error: Exception | None = None
         self._scope = cancel
 
     async def __aiter__(self) -> AsyncIterator[Event | Delta]:
@@ -94,8 +96,9 @@ class Run(Generic[Out]):
                 yield seen
 
     def hear(self, seen: Event | Delta) -> None:
-        """Pass on to whoever iterates."""
-        self._send.send_nowait(seen)
+        """Pass on to whoever iterates; nobody has to."""
+        with suppress(anyio.BrokenResourceError):
+            self._send.send_nowait(seen)
 
     async def follow(self, drive: Drive[Out]) -> None:
         """Drive to the end of it."""
@@ -104,16 +107,26 @@ class Run(Generic[Out]):
                 self._outcome = await drive.go()
             if self._scope.cancelled_caught:
                 failure = Failure(kind="cancelled", message="the run was called off")
-                self._outcome = drive.outcome(Failed(failure=failure, usage=drive.log.spent.get("", NOTHING_USED)))
+                usage = bill(entry.event for entry in drive.log.entries).total
+                self._outcome = drive.outcome(Failed(failure=failure, usage=usage))
+        except Exception as error:
+            self._error = error
         finally:
             self._send.close()
             self._over.set()
 
     async def outcome(self) -> Outcome[Out]:
-        """Wait for the end of the drive."""
+        """Wait for the end of the drive.
+
+        Raises:
+            FencedError: there is a run of that id already.
+            JournalError: the store cannot be written.
+        """
         await self._over.wait()
+        if self._error is not None:
+            raise self._error
         if self._outcome is None:
-            raise JournalError(f"run {self.id!r} broke off")
+            raise JournalError(f"run {self.id!r} broke off: the block that started it was left")
         return self._outcome
 
     def cancel(self) -> None:
@@ -134,12 +147,18 @@ async def start(
     """Begin a run and watch it; leaving the block cancels what is still under way.
 
     Raises:
-        As `run`.
+        ShapeError: the task is not what the worker accepts.
     """
     scope = anyio.CancelScope()
     under_way: Run[Out] = Run(run_id or f"run-{secrets.token_hex(6)}", scope)
     drive = begin(worker, task, store, budget, under_way.id, under_way.hear, settings)
+    raised: Exception | None = None
     async with anyio.create_task_group() as group:
         group.start_soon(under_way.follow, drive)
-        yield under_way
+        try:
+            yield under_way
+        except Exception as error:
+            raised = error
         group.cancel_scope.cancel()
+    if raised is not None:
+        raise raised

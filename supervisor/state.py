@@ -151,8 +151,8 @@ class State:
     """Why this person is asked."""
     verdict: Verdict | None = None
     """The last verdict, until it has been acted upon."""
-    judged: Failed | None = None
-    """The reviewer's own failure."""
+    judged: Failure | None = None
+    """Why the reviewer gave no verdict."""
     waits: Waiting | None = None
     """What the planner or the reviewer waits for."""
     ended: Done | Failed | None = None

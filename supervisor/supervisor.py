@@ -6,16 +6,18 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass, field, replace
-from functools import cached_property
 from typing import Generic
 
 import anyio
 
 from ..protocols.contracts import Card, Context, Model, Planner, Reviews, Worker
 from ..protocols.errors import UsageError
-from ..protocols.messages import Budget, Failed, Failure, Handoff, In, Json, JsonReport, Out
+from ..protocols.events import Ended
+from ..protocols.messages import Budget, Failed, Failure, Handoff, In, Json, Out, Report
+from ..protocols.once import once
 from ..protocols.plans import RESERVED
 from ..protocols.shapes import Shape
+from .decide import finished
 from .driver import Crew, Driver
 from .evolve import evolve, resumed
 from .planners.model import ModelPlanner
@@ -72,7 +74,7 @@ class Supervisor(Generic[In, Out]):
         if twice:
             raise UsageError(f"supervisor {self.name!r}: more than one worker is named {', '.join(map(repr, twice))}")
 
-    @cached_property
+    @once
     def card(self) -> Card[In, Out]:
         """Name, description, types; it may write if anyone below it may."""
         cards = [worker.card for worker in self.team]
@@ -86,7 +88,7 @@ class Supervisor(Generic[In, Out]):
             depth=1 + max(card.depth for card in cards),
         )
 
-    @cached_property
+    @once
     def definition(self) -> Json:
         """Planner, reviewer, policy and limits; the team are its parts."""
         return {
@@ -104,7 +106,7 @@ class Supervisor(Generic[In, Out]):
         """The team."""
         return self.team
 
-    @cached_property
+    @once
     def charter(self) -> Charter:
         """What deciding needs to know."""
         cards = {worker.card.name: worker.card for worker in self.team}
@@ -129,7 +131,7 @@ class Supervisor(Generic[In, Out]):
             escalation=None if self.escalate is None else self.escalate.card.clearance,
         )
 
-    @cached_property
+    @once
     def crew(self) -> Crew:
         """Who does what is decided."""
         return Crew(
@@ -139,7 +141,7 @@ class Supervisor(Generic[In, Out]):
             policy=self.policy,
         )
 
-    async def work(self, handoff: Handoff[In], context: Context) -> JsonReport:
+    async def work(self, handoff: Handoff[In], context: Context) -> Report[Out]:
         """Lead the task to its end, or to where only people can go on; takes up what the journal holds of it."""
         if context.budget.depth < 1:
             message = f"{self.name} would stand deeper than the budget's depth allows"
@@ -151,10 +153,9 @@ class Supervisor(Generic[In, Out]):
         for event in here.history:
             state = evolve(state, event)
         driver = Driver(self.crew, resumed(state), here)
-        if self.budget.seconds is None:
+        with anyio.move_on_after(here.budget.seconds):
             return await driver.drive()
-        with anyio.move_on_after(self.budget.seconds):
-            return await driver.drive()
-        message = f"{self.name} was not done in {self.budget.seconds:g} s"
-        partial = driver.state.outputs or None
-        return Failed(failure=Failure(kind="timeout", message=message), partial=partial, usage=here.spent)
+        failure = Failure(kind="timeout", message=f"{self.name} was not done in {here.budget.seconds:g} s")
+        failed = Failed(failure=failure, partial=finished(driver.state), usage=here.spent)
+        here.emit(Ended(path=here.path, report=failed, reason=failure.message))
+        return failed

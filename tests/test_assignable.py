@@ -17,7 +17,7 @@ from typing_extensions import TypedDict
 
 from echelon.protocols.shapes import Shape
 from echelon.supervisor.assignable import Misfit, literal_misfit, misfit
-from echelon.supervisor.schemas import Part, readable, written
+from echelon.supervisor.parts import Part, readable, written
 
 
 class Address(BaseModel):
@@ -469,7 +469,7 @@ def widenings(draw: st.DrawFn) -> tuple[Spec, Spec]:
     return one, widened(draw, one)
 
 
-@settings(max_examples=400)
+@settings(max_examples=150)
 @given(pairs(), st.data())
 def test_what_fits_by_its_schema_is_read_by_pydantic(pair: tuple[Spec, Spec], data: st.DataObject) -> None:
     """Soundness: no value of the source is refused by a target that was said to fit."""
@@ -482,7 +482,7 @@ def test_what_fits_by_its_schema_is_read_by_pydantic(pair: tuple[Spec, Spec], da
             reader.read(writer.dump(value))
 
 
-@settings(max_examples=200)
+@settings(max_examples=100)
 @given(widenings())
 def test_a_wider_type_always_fits(pair: tuple[Spec, Spec]) -> None:
     """No false alarm where each part is the same, wider, optional or untyped."""

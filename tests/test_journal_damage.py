@@ -187,7 +187,7 @@ async def test_a_file_replaced_or_removed_while_open_is_noticed(tmp_path: Path, 
 @pytest.mark.anyio
 async def test_lines_written_behind_our_back_fence_us_and_nobody_else(tmp_path: Path) -> None:
     """The lock can be deleted; the numbering cannot."""
-    run, other = a_run("run", 4), a_run("other", 2)
+    run, other = a_run("run", 6), a_run("other", 2)
     async with SqliteJournal(tmp_path / "journal") as journal:
         await journal.append(run[:2], "running")
         await journal.append(other[:1], "running")
@@ -210,7 +210,10 @@ async def test_lines_written_behind_our_back_fence_us_and_nobody_else(tmp_path: 
             "other ok",
             "run 'run' is driven by another process: expected 2 events, found 3",
         ]
-        await journal.append(run[3:], "done")
+        await journal.append(run[3:4], "running")
+        async with SqliteJournal(tmp_path / "journal") as rival:
+            await rival.append(run[4:5], "running")
+        await journal.append(run[5:], "done")
         assert await journal.read("run") == run
         assert await journal.read("other") == other
 

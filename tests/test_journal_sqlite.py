@@ -18,8 +18,7 @@ from anyio.lowlevel import checkpoint
 
 import echelon
 from echelon.protocols.errors import BusyError, FencedError, JournalError
-from echelon.supervisor.journal.chain import link
-from echelon.supervisor.journal.chain import verify
+from echelon.supervisor.journal.chain import link, verify
 from echelon.supervisor.journal.conformance import a_run
 from echelon.supervisor.journal.sqlite import SqliteJournal
 from echelon.supervisor.journal.ticket import Ticket, ring_all

@@ -47,14 +47,15 @@ async def client_at(place: Place) -> AsyncOpenAI:
 
 async def close_client(place: Place) -> None:
     """Close the client of this event loop for a server and key, with its connections; the next use opens another."""
-    kept = _OPEN.get({}).pop(place, None)
+    open_ = _OPEN.get(None)
+    kept = open_.pop(place, None) if open_ else None
     if kept is not None:
         await kept[1].aclose()
 
 
 async def close_clients() -> None:
     """Close all clients of this event loop."""
-    for place in list(_OPEN.get({})):
+    for place in list(_OPEN.get(None) or ()):
         await close_client(place)
 
 

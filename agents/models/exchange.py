@@ -6,7 +6,7 @@ The SDK's own client posts, which brings its configuration, authentication and p
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import Callable
 from contextlib import aclosing
 from typing import Any, cast
 
@@ -17,13 +17,11 @@ import openai
 from ...protocols.conversation import Reply
 from ...protocols.errors import EffectError, UsageError
 from ...protocols.messages import NOTHING_USED, Failure
-from .bodies import MOST_BYTES, TooLargeError, pieces, whole
+from .bodies import MOST_BYTES, Pieces, TooLargeError, whole
 from .failures import failure_of_status, lost, quoted
 from .sse import Events
 from .wire import Body, Wire
 
-DRAIN_SECONDS = 0.1
-"""For the end of a stream after its last event, so that the connection can be used again."""
 _NOT_SENT = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout, httpx2.UnsupportedProtocol)
 
 
@@ -76,7 +74,7 @@ async def _read(response: httpx2.Response, model: str, wire: Wire, listen: Calla
     if listen is None:
         return wire.read(model, await whole(response))
     if "event-stream" in response.headers.get("content-type", ""):
-        async with aclosing(pieces(response)) as arriving:
+        async with aclosing(Pieces(response)) as arriving:
             return await _listen(arriving, model, wire, listen)
     reply = wire.read(model, await whole(response))  # a server that cannot stream
     if reply.text:
@@ -84,19 +82,14 @@ async def _read(response: httpx2.Response, model: str, wire: Wire, listen: Calla
     return reply
 
 
-async def _listen(
-    arriving: AsyncGenerator[bytes], model: str, wire: Wire, listen: Callable[[str], None]
-) -> Reply:  # fmt: skip
+async def _listen(arriving: Pieces, model: str, wire: Wire, listen: Callable[[str], None]) -> Reply:
     events, fold = Events(), wire.fold(model)
     async for piece in arriving:
         for event in events.feed(piece):
+            if event == b"[DONE]":
+                return fold.reply()
             if text := fold.feed(event):
                 listen(text)
-            if event == b"[DONE]":
-                with anyio.move_on_after(DRAIN_SECONDS):
-                    async for _ in arriving:
-                        pass
-                return fold.reply()
     return fold.reply()
 
 

@@ -32,6 +32,8 @@ from .foreign import fields_of
 
 MOST_SAID = 300
 """Characters of a server's answer that a message may quote."""
+SHORTEST_SECRET = 8
+"""A shorter key protects nothing, and its letters stand in every text."""
 
 _TRANSIENT = frozenset({"rate_limited", "overloaded", "timeout", "connection"})
 _BY_STATUS: dict[int, FailureKind] = {
@@ -137,17 +139,23 @@ def _kind_of_status(status: int, said: Complaint) -> FailureKind:
 def failure_of_error(model: str, error: object, *, secret: str = "") -> Failure:
     """The failure that an error inside an answer is: in a stream, or in a body with status 200."""
     said = complaint(error)
-    if said.code.isdigit() and 400 <= int(said.code) <= 599:
-        kind = _kind_of_status(int(said.code), said)
-    elif any(word in said.words for word in _QUOTA):
-        kind = "quota"
-    elif any(word in said.words for word in (*_TOO_LONG, *_FILTERED)):
-        kind = _kind_of_status(400, said)
-    else:
-        names = f"{said.code} {said.type}"
-        kind = next((kind for word, kind in _OF_CODE if word in names), "overloaded")
+    kind = _kind_of_error(said)
     message = f"{model}: the answer is an error: {quoted(said.message, secret)}"
     return Failure(kind=kind, message=message, retryable=kind in _TRANSIENT)
+
+
+def _kind_of_error(said: Complaint) -> FailureKind:
+    if said.code.isdigit() and 400 <= int(said.code) <= 599:
+        return _kind_of_status(int(said.code), said)
+    if any(word in said.words for word in _QUOTA):
+        return "quota"
+    if any(word in said.words for word in (*_TOO_LONG, *_FILTERED)):
+        return _kind_of_status(400, said)
+    names = f"{said.code} {said.type}"
+    for word, kind in _OF_CODE:
+        if word in names:
+            return kind
+    return "overloaded"
 
 
 def lost(model: str, what: str) -> Failure:
@@ -166,10 +174,10 @@ def quoted(text: str, secret: str = "") -> str:
     r"""The beginning of a server's words, on one line, without the key.
 
     Example:
-        >>> quoted("bad key\n sk-1", "sk-1")
+        >>> quoted("bad key\n sk-1234567", "sk-1234567")
         'bad key ***'
     """
-    safe = text.replace(secret, "***") if secret else text
+    safe = text.replace(secret, "***") if len(secret) >= SHORTEST_SECRET else text
     line = " ".join(safe.split())
     return line if len(line) <= MOST_SAID else line[: MOST_SAID - 3] + "..."
 

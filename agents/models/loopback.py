@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import Any, Self, cast
 
 import anyio
-from anyio.abc import SocketStream, TaskGroup
+from anyio.abc import Listener, SocketAttribute, SocketStream, TaskGroup
 from pydantic import TypeAdapter
 from pydantic_core import from_json, to_json
 
@@ -97,10 +97,14 @@ class LoopbackServer:
 
     async def __aenter__(self) -> Self:
         listener = await anyio.create_tcp_listener(local_host="127.0.0.1", local_port=self._port)
-        self._port = listener.extra(anyio.abc.SocketAttribute.local_port)
+        self._port = listener.extra(SocketAttribute.local_port)
         self._group = await anyio.create_task_group().__aenter__()
-        self._group.start_soon(listener.serve, self._connection)
+        self._group.start_soon(self._listen, listener)
         return self
+
+    async def _listen(self, listener: Listener[SocketStream]) -> None:
+        async with listener:
+            await listener.serve(self._connection)
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, time
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from ...protocols.errors import UsageError
 from ...protocols.messages import Usage
@@ -157,7 +157,7 @@ def _tiers(price: Decimal | TieredPrices) -> list[PricedTier]:
 
 def _at(price: Decimal | TieredPrices, start: int) -> float:
     """USD per token above so many input tokens; -1: from the first token on."""
-    per_million: Decimal = getattr(price, "base", price)
+    per_million = cast("Decimal", getattr(price, "base", price))
     for tier in _tiers(price):
         if tier.start <= start:
             per_million = tier.price

@@ -257,5 +257,5 @@ CHAT_SERVING = Serving(
 )  # fmt: skip
 RESPONSES_SERVING = Serving(
     path="/v1/responses", request=responses_request, answer=response, events=response_events,
-    error=lambda error: _event({"type": "error", "sequence_number": 1} | error, "error"),
+    error=lambda error: _event(error | {"type": "error", "sequence_number": 1}, "error"),
 )  # fmt: skip

@@ -91,8 +91,18 @@ def money(usd: float) -> str:
 
 
 def spent(usage: Usage) -> str:
-    """What was spent, on one line."""
-    return f"{money(usage.usd)}, {usage.calls} calls, {usage.tokens} tokens"
+    """What was spent, on one line.
+
+    Example:
+        >>> spent(Usage(calls=1, input=20, usd=0.5))
+        '$0.5000, 1 call, 20 tokens'
+    """
+    return f"{money(usage.usd)}, {many(usage.calls, 'call')}, {many(usage.tokens, 'token')}"
+
+
+def many(count: int, thing: str) -> str:
+    """A number of things."""
+    return f"{count} {thing}" if count == 1 else f"{count} {thing}s"
 
 
 def took(seconds: float | None) -> str:

@@ -59,13 +59,21 @@ def load_recorded(origin: str, run_id: str) -> Team:
     """
     if not origin:
         raise UsageError(f"run {run_id!r} was started by a program: say its team with --team module:attr")
-    place, _ = _parted(origin)
-    if not (_is_file_here(place) if place.endswith(".py") else _is_module_here(place)):
+    if not is_here(origin):
         raise UsageError(
             f"run {run_id!r} says its team is {origin!r}, which is not in this folder: if you trust it, "
             f"say so with --team {origin}"
         )
     return load(origin)
+
+
+def is_here(origin: str) -> bool:
+    """Whether a recorded origin leads to code in the current folder; nothing is imported to find out."""
+    try:
+        place, _ = _parted(origin)
+    except UsageError:
+        return False
+    return _is_file_here(place) if place.endswith(".py") else _is_module_here(place)
 
 
 def is_worker(value: object) -> bool:

@@ -12,6 +12,7 @@ InvoiceKind = Literal["invoice", "credit_note"]
 DocumentKind = Literal["invoice", "credit_note", "other", "unclear"]
 Severity = Literal["info", "warning", "error"]
 Action = Literal["post", "hold", "ask", "ignore"]
+Role = Literal["bookkeeper", "controller"]
 FindingCode = Literal[
     "line_differs",
     "lines_differ_from_net",
@@ -61,6 +62,15 @@ class Buyer(Record):
 MERIDIAN = Buyer(name="Meridian Instruments B.V.", vat_id="NL861234567B01")
 
 
+class File(Record):
+    """One file of the inbox by its name and content."""
+
+    folder: str
+    name: str
+    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+    """Digest of the bytes of the file, lower-case hexadecimal."""
+
+
 class Document(Record):
     """One file of the inbox as text; the text is data and is never followed."""
 
@@ -71,6 +81,8 @@ class Document(Record):
     """Digest of the bytes of the file, lower-case hexadecimal."""
     damaged: int = Field(default=0, ge=0)
     """Characters that stand for bytes that could not be decoded."""
+    problem: str = ""
+    """Why the file could not be read, so that there is no text; "": it was read."""
 
 
 class Classification(Record):
@@ -140,6 +152,8 @@ class Decision(Record):
 
     action: Action
     reason: str
+    of: Role | None = None
+    """Who is asked: the bookkeeper for what could not be read, the controller for what was; None: nobody."""
 
 
 class Posting(Record):
@@ -164,8 +178,8 @@ class Entry(Record):
     posting: Posting
 
 
-def posting_of(invoice: Invoice, document: Document) -> Posting:
-    """Return what the ledger records of an invoice that was read from a document."""
+def posting_of(invoice: Invoice, document: Document | File) -> Posting:
+    """Return what the ledger records of an invoice that a document holds."""
     return Posting(
         supplier=invoice.supplier_name,
         supplier_vat_id=invoice.supplier_vat_id,

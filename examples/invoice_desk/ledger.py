@@ -50,7 +50,7 @@ _INSERT = """
 
 
 class Ledger:
-    """An append-only list of postings in a file.
+    """An append-only list of postings in a file; nothing is opened before it is used.
 
     Each call has its own connection, so that one ledger may be used from several threads, and one file from several
     processes. A call waits at most half a minute for another one that writes.
@@ -58,9 +58,7 @@ class Ledger:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        with self._writing() as connection:
-            for statement in _SCHEMA:
-                connection.execute(statement)
+        self._made = False
 
     def post(self, posting: Posting, idempotency_key: str) -> Entry:
         """Post an invoice, or return the entry that this key has made before.
@@ -92,12 +90,31 @@ class Ledger:
             totals[posting.currency] = totals.get(posting.currency, Decimal(0)) + posting.amount
         return dict(sorted(totals.items()))
 
+    def numbers(self) -> dict[str, int]:
+        """Return under which number each posted document is in the ledger, by the digest of its bytes."""
+        return {entry.posting.document_sha256: entry.sequence for entry in self.entries()}
+
     def identities(self) -> frozenset[str]:
         """Return the names under which the posted invoices are known."""
         postings = [entry.posting for entry in self.entries()]
         return frozenset(name for one in postings for name in identities(one.supplier, one.supplier_vat_id, one.number))
 
     def _connection(self) -> sqlite3.Connection:
+        if not self._made:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            self._create()
+            self._made = True
+        return self._opened()
+
+    def _create(self) -> None:
+        """Make the tables; whoever comes second finds them made."""
+        with closing(self._opened()) as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            with connection:
+                for statement in _SCHEMA:
+                    connection.execute(statement)
+
+    def _opened(self) -> sqlite3.Connection:
         connection = sqlite3.connect(self._path, timeout=_WAIT_SECONDS, isolation_level=None)
         connection.row_factory = sqlite3.Row
         return connection

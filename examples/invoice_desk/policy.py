@@ -2,9 +2,9 @@
 
 1. Instructions in the text: hold, whatever the document is.
 2. Something else than an invoice: ignore.
-3. Unclear, or a required field was not read, or the reading is not confident enough: ask a person.
+3. Unclear, or a required field was not read, or the reading is not confident enough: ask the bookkeeper.
 4. A finding that the supplier has to put right: hold.
-5. A finding that a person can settle, or an amount over the limit: ask a person.
+5. A finding that a person can settle, or an amount over the limit: ask the controller.
 6. Post.
 """
 
@@ -16,7 +16,18 @@ from typing import Literal
 
 from pydantic import Field
 
-from .documents import Action, Classification, Decision, Extraction, Finding, FindingCode, Invoice, Money, Record
+from .documents import (
+    Action,
+    Classification,
+    Decision,
+    Extraction,
+    Finding,
+    FindingCode,
+    Invoice,
+    Money,
+    Record,
+    Role,
+)
 
 RATES_ON = date(2026, 10, 30)
 EUR_FOR_ONE: Mapping[str, Decimal] = MappingProxyType(
@@ -74,14 +85,16 @@ def decide(
     if classification.kind == "other":
         return _decision("ignore", ["is no invoice"])
     if classification.kind == "unclear" or extraction is None or extraction.invoice is None:
-        return _decision("ask", ["could not be read as an invoice", *(extraction.notes if extraction else ())])
+        notes = extraction.notes if extraction else ()
+        return _decision("ask", ["could not be read as an invoice", *notes], of="bookkeeper")
     if extraction.confidence < policy.least_confidence:
-        return _decision("ask", [f"was read with confidence {extraction.confidence:.2f}", *extraction.notes])
+        sure = f"was read with confidence {extraction.confidence:.2f}"
+        return _decision("ask", [sure, *extraction.notes], of="bookkeeper")
     held = [finding.message for finding in found if SETTLED_BY[finding.code] == "hold"]
     if held:
         return _decision("hold", held)
     asked = [finding.message for finding in found] + over_limit(extraction.invoice, policy)
-    return _decision("ask", asked) if asked else _decision("post", ["all checks passed"])
+    return _decision("ask", asked, of="controller") if asked else _decision("post", ["all checks passed"])
 
 
 def eur(amount: Decimal, currency: str) -> Decimal | None:
@@ -104,5 +117,5 @@ def over_limit(invoice: Invoice, policy: Policy) -> list[str]:
     return []
 
 
-def _decision(action: Action, reasons: list[str]) -> Decision:
-    return Decision(action=action, reason="; ".join(reasons))
+def _decision(action: Action, reasons: list[str], of: Role | None = None) -> Decision:
+    return Decision(action=action, reason="; ".join(reasons), of=of)

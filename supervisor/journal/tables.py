@@ -98,7 +98,8 @@ def open_reader(path: Path, application: int) -> sqlite3.Connection | None:
             fresh = _is_fresh(connection, path, application)
         except sqlite3.OperationalError as error:
             # In a folder that may not be written, SQLite reads a file in WAL mode only if nobody can be writing it.
-            if error.sqlite_errorname != "SQLITE_CANTOPEN" or path.with_name(path.name + "-wal").exists():
+            refused = error.sqlite_errorname.startswith(("SQLITE_CANTOPEN", "SQLITE_READONLY"))
+            if not refused or path.with_name(path.name + "-wal").exists():
                 raise
             connection.close()
             connection = _plain(path, "immutable=1")

@@ -59,6 +59,10 @@ class _Rows:
     """Runs by their number: those whose status is as it was, and the others."""
     events: list[Row] = field(default_factory=list[Row])
 
+    def touch(self, run: int) -> bool:
+        """Whether something of this run is among them."""
+        return run in self.grown or run in self.turned
+
 
 class Writer:
     """Takes tickets from any task of any loop; opens the file, and takes its lock, when the first one comes."""
@@ -163,6 +167,9 @@ class Writer:
     def _add(self, connection: sqlite3.Connection, ticket: Ticket, rows: _Rows) -> None:
         first, last = ticket.records[0], ticket.records[-1]
         head = self._head(connection, first.run)
+        if head is not None and first.seq != head.events + 1 and not rows.touch(head.id):
+            del self._heads[first.run]  # look at the file before anyone is refused: what is remembered may be old
+            head = self._head(connection, first.run)
         held = head.events if head is not None else 0
         if first.seq != held + 1:
             ticket.error = FencedError(first.run, first.seq - 1, held)

@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass, field
 from functools import lru_cache
-from typing import Any
+from typing import Any, Literal
 
+from pydantic import create_model
 from pydantic_core import to_json
 
 from ...protocols.asking import ask_models
 from ...protocols.contracts import Card, Context, Model
 from ...protocols.conversation import Head, OutputCard, Prompt, UserMessage
 from ...protocols.messages import Done, Failed, Failure, Json, Message, Report
-from ...protocols.plans import Brief, Condition, Plan, Step
+from ...protocols.plans import Brief, Change, Condition, Plan, Step
 from ...protocols.shapes import Shape
 from ..references import holds
 
@@ -24,16 +25,6 @@ class Route:
 
     when: Condition
     worker: str
-
-
-class Choice(Message):
-    """What a model chose."""
-
-    worker: str
-    reason: str
-
-
-CHOICE = Shape(Choice)
 
 
 @dataclass(frozen=True)
@@ -55,7 +46,7 @@ class Router:
     """Name of a worker; "": the task fails if nobody is chosen."""
     ask_model: bool = True
     models: Sequence[Model] = ()
-    """None: inherited."""
+    """Empty: inherited."""
     replans: bool = field(default=False, init=False)
 
     @property
@@ -68,7 +59,7 @@ class Router:
             "models": [model.name for model in self.models],
         }
 
-    async def plan(self, brief: Brief, team: Sequence[Card], returns: Shape, context: Context) -> Report[Plan]:
+    async def plan(self, brief: Brief, team: Sequence[Card], returns: Shape, context: Context) -> Report[Plan | Change]:
         """A plan of one step."""
         for i, route in enumerate(self.routes):
             if holds(route.when, {"task": brief.task}):
@@ -88,7 +79,7 @@ class Router:
         self, brief: Brief, team: tuple[Card, ...], models: Sequence[Model], context: Context
     ) -> Report[Plan]:
         task = UserMessage(text=to_json(brief.task).decode())
-        report = await ask_models(context, _prompt(team), [task], CHOICE, models)
+        report = await ask_models(context, _prompt(team), [task], _choice(team), models)
         return _to(report.output.worker, report.output.reason) if isinstance(report, Done) else report
 
 
@@ -98,11 +89,15 @@ def _to(worker: str, reason: str) -> Done[Plan]:
 
 
 @lru_cache(maxsize=256)
+def _choice(team: tuple[Card[Any, Any], ...]) -> Shape:
+    """What a model answers: one of these names, and why; any other name goes back to it like any wrong field."""
+    names = Literal[tuple(card.name for card in team)]  # type: ignore[valid-type] # known only now
+    return Shape(create_model("Choice", __base__=Message, worker=(names, ...), reason=(str, ...)))
+
+
+@lru_cache(maxsize=256)
 def _prompt(team: tuple[Card[Any, Any], ...]) -> Prompt:
     workers = "\n".join(f"- {card.name}: {card.description}" for card in team)
     text = f"Choose the one worker for the task, and say why in a few words.\n{workers}"
-    schema = CHOICE.input_schema | {"properties": {
-        "worker": {"type": "string", "enum": [card.name for card in team]}, "reason": {"type": "string"},
-    }}  # fmt: skip
-    output = OutputCard(name="choice", output_schema=schema)
+    output = OutputCard(name="choice", output_schema=_choice(team).input_schema)
     return Prompt.of(Head(instructions=text, framework=len(text), output=output, max_output_tokens=256))

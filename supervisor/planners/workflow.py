@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any, Generic, Literal, TypedDict
 
+from pydantic_core import to_jsonable_python
 from typing_extensions import TypeVar, Unpack
 
 from ...protocols.contracts import Card, Context, Worker
 from ...protocols.errors import UsageError
-from ...protocols.messages import Done, In, Json, Out
-from ...protocols.plans import Brief, Condition, Fail, OnFailure, Plan, Ref, Repeat, Step
+from ...protocols.messages import Done, In, Json, Out, Report
+from ...protocols.once import once
+from ...protocols.plans import Brief, Change, Condition, Fail, OnFailure, Plan, Ref, Repeat, Step
 from ...protocols.shapes import Shape
 
 T = TypeVar("T", default=Any)
@@ -125,10 +126,16 @@ class Workflow(Generic[In, Out]):
 
     def output(self, value: Handle[Out] | Mapping[str, Any]) -> Workflow[In, Out]:
         """Say what the workflow delivers: a handle, or a mapping with handles anywhere inside."""
+        self._unfixed("output")
         self._output = _template(value)
         return self
 
+    def _unfixed(self, what: str) -> None:
+        if "compiled" in self.__dict__:
+            raise UsageError(f"workflow: its plan has been used and is fixed; no {what} can be added")
+
     def _add(self, worker: Worker[X, T], given: object, over: Handle[Any] | None, rules: Rules) -> str:
+        self._unfixed("step")
         name = worker.card.name
         step_id = rules.get("id") or (name if name not in self._steps else f"{name}-{len(self._steps) + 1}")
         if step_id in self._steps:
@@ -151,7 +158,7 @@ class Workflow(Generic[In, Out]):
         )
         return step_id
 
-    @cached_property
+    @once
     def compiled(self) -> Plan:
         """The plan as data; fixed from its first use on."""
         return Plan(steps=tuple(self._steps.values()), output=self._output, reason="fixed workflow")
@@ -166,7 +173,7 @@ class Workflow(Generic[In, Out]):
         """A fixed plan has no second thoughts."""
         return False
 
-    async def plan(self, brief: Brief, team: Sequence[Card], returns: Shape, context: Context) -> Done[Plan]:
+    async def plan(self, brief: Brief, team: Sequence[Card], returns: Shape, context: Context) -> Report[Plan | Change]:
         """Always the same plan."""
         return Done(output=self.compiled)
 
@@ -188,4 +195,4 @@ def _template(value: object) -> Json:
         case list() | tuple():
             return [_template(inner) for inner in value]
         case _:
-            return value
+            return to_jsonable_python(value)

@@ -1,0 +1,113 @@
+"""The bars, and the rows of the table: what was measured beside what it must be."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from operator import sub, truediv
+from typing import Literal
+
+from .rounds import Samples
+from .works import HISTORY
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One line of the table."""
+
+    work: str
+    what: str
+    value: float | None
+    """The figure that counts; None: not measured."""
+    unit: Literal["x", "ms", "MB", "KB", "", "s"]
+    limit: float | None = None
+    """None: there is no bar."""
+    sense: Literal["at most", "at least"] = "at most"
+    small: tuple[tuple[str, float | None], ...] = ()
+    """What it was made of, by contender: milliseconds, seconds, runs a second."""
+
+    @property
+    def met(self) -> bool | None:
+        """Whether the bar is met; None: there is none, or it was not measured."""
+        if self.limit is None or self.value is None:
+            return None
+        return self.value <= self.limit if self.sense == "at most" else self.value >= self.limit
+
+
+def rows(samples: Samples) -> list[Row]:
+    """All rows of which something was measured."""
+    return [row for row in _rows(samples) if row.value is not None]
+
+
+def _rows(s: Samples) -> Iterator[Row]:
+    yield _to_sdk(s, "w1", "cpu_ms", "CPU of one agent, one call / SDK loop")
+    yield _to_sdk(s, "w2", "cpu_ms", "CPU per task / SDK loop (4 calls for its 6)", limit=0.7)
+    yield from _fan(s)
+    yield from _crowd(s)
+    yield _to_sdk(s, "w5", "import_s", "import echelon / import openai", limit=0.35)
+    yield Row(
+        work="w5",
+        what="echelon and the client of a first model / import openai",
+        value=s.paired("w5", "import_s", "model", "sdk", truediv),
+        unit="x",
+    )
+    for figure, what in (("calls", "model calls / SDK loop"), ("tokens", "prompt tokens / SDK loop")):
+        yield _to_sdk(s, "w6", figure, what)
+    yield Row(
+        work="w7",
+        what="CPU of the file over memory, a run of W2",
+        value=s.paired("w2", "cpu_ms", "echelon", "memory", sub),
+        unit="ms",
+        limit=2.0,
+        small=tuple((name, s.median(name, "w2", "cpu_ms")) for name in ("echelon", "memory")),
+    )
+    yield from _own(s)
+    yield from _history(s)
+
+
+def _to_sdk(s: Samples, work: str, figure: str, what: str, limit: float | None = None) -> Row:
+    value = s.paired(work, figure, "echelon", "sdk", truediv)
+    return Row(work=work, what=what, value=value, unit="x", limit=limit, small=_small(s, work, figure))
+
+
+def _small(s: Samples, work: str, figure: str) -> tuple[tuple[str, float | None], ...]:
+    return tuple((name, s.median(name, work, figure)) for name in ("echelon", "sdk", "httpx2"))
+
+
+def _fan(s: Samples) -> Iterator[Row]:
+    value = s.median("echelon", "w3", "over_ideal")
+    what = "makespan of 8 specialists / ideal: 50 ms each for the plan, for all eight, for the synthesis"
+    yield Row(work="w3", what=what, value=value, unit="x", limit=1.15, small=_small(s, "w3", "over_ideal"))
+
+
+def _crowd(s: Samples) -> Iterator[Row]:
+    yield Row(
+        work="w4",
+        what="runs/s at 200 runs at once / SDK loop",
+        value=s.paired("w4", "runs_per_s", "echelon", "sdk", truediv),
+        unit="x",
+        limit=1.5,
+        sense="at least",
+        small=_small(s, "w4", "runs_per_s"),
+    )
+    for figure, unit, what in (("peak_mb", "MB", "peak of the process"), ("kb_per_run", "KB", "memory a run at once")):
+        small = _small(s, "w4", figure)
+        yield Row(work="w4", what=what, value=s.median("echelon", "w4", figure), unit=unit, small=small)  # type: ignore[arg-type] # mypy widens the literals of the tuple
+
+
+def _own(s: Samples) -> Iterator[Row]:
+    cases = (("memory", "in memory", 0.6), ("echelon", "in the file", None))
+    for name, where, limit in cases:
+        for figure, what in (("six_ms", "a run of six calls"), ("cpu_ms", "a run of W2, four calls")):
+            small = (("loop", s.median("loop", "w8", figure)),)
+            value = s.paired("w8", figure, name, "loop", sub)
+            bar = limit if figure == "six_ms" else None
+            yield Row(work="w8", what=f"own CPU, {what}, {where}", value=value, unit="ms", limit=bar, small=small)
+
+
+def _history(s: Samples) -> Iterator[Row]:
+    what = f"CPU a call per message of history, between {HISTORY[0]} and {HISTORY[-1]}"
+    value = s.median("echelon", "w9", "slope_ms")
+    yield Row(work="w9", what=what, value=value, unit="ms", limit=0.01, small=_small(s, "w9", "slope_ms"))
+    for n in HISTORY:
+        yield _to_sdk(s, "w9", str(n), f"CPU a call at {n} messages / SDK's typed create")

@@ -1,0 +1,95 @@
+"""`run` and `resume`: drive a run and say what came of it."""
+
+from __future__ import annotations
+
+import secrets
+from argparse import Namespace
+from collections.abc import Sequence
+from typing import Any
+
+from pydantic import ValidationError
+
+from ..protocols.contracts import Model
+from ..protocols.errors import UsageError
+from ..protocols.events import RunStarted
+from ..protocols.messages import Budget
+from ..protocols.shapes import faults_of
+from ..supervisor.journal.limits import check_run
+from ..supervisor.outcome import Outcome
+from ..supervisor.runs import OnChange, Settings, history, resume, run
+from .journals import existing, find_run, journal
+from .progress import Progress
+from .rendering import Screen
+from .story import as_document, story, tell
+from .tasks import read_task
+from .teams import Team, load, load_recorded
+
+
+async def run_command(args: Namespace, screen: Screen) -> int:
+    """Give a task to a team; exit code by what came of it."""
+    team = load(args.team)
+    task = read_task(args.task, team.worker.card)
+    settings = Settings(models=_models(args.model), origin=team.origin, labels=frozenset(args.label))
+    limits = _budget(args)
+    run_id = check_run(args.run_id) if args.run_id else f"run-{secrets.token_hex(6)}"
+    async with journal(args) as store:
+        if args.run_id and await store.read(run_id):
+            raise UsageError(f"there is already a run {run_id!r}: choose another --run-id, or resume it")
+        args.under_way = run_id
+        with Progress(screen.err, quiet=args.json or args.quiet) as progress:
+            outcome = await run(
+                team.worker, task, store=store, budget=limits, run_id=run_id, listen=progress.hear, settings=settings
+            )
+    return _report(outcome, args, screen)
+
+
+async def resume_command(args: Namespace, screen: Screen) -> int:
+    """Go on with a run; exit code by what came of it."""
+    async with existing(args) as store:
+        run_id = await find_run(store, args.run)
+        entries = await history(store, run_id)
+        first = entries[0].event
+        team = _team(args, first.origin if isinstance(first, RunStarted) else "", run_id)
+        on_change: OnChange = "migrate" if args.migrate else "pin" if args.pin else "refuse"
+        args.under_way = run_id
+        with Progress(screen.err, quiet=args.json or args.quiet) as progress:
+            outcome = await resume(
+                team.worker, run_id, store=store, on_change=on_change, listen=progress.hear,
+                settings=Settings(models=_models(args.model)),
+            )  # fmt: skip
+    return _report(outcome, args, screen)
+
+
+def _team(args: Namespace, origin: str, run_id: str) -> Team:
+    return load(args.team) if args.team else load_recorded(origin, run_id)
+
+
+def _models(names: Sequence[str]) -> list[Model]:
+    if not names:
+        return []
+    from ..agents.models.openai import OpenAIModel
+
+    return [OpenAIModel(name) for name in names]
+
+
+def _budget(args: Namespace) -> Budget | None:
+    """The limits that were named; None: none were.
+
+    Raises:
+        UsageError: a limit is out of range.
+    """
+    named = {name: getattr(args, name) for name in ("usd", "tokens", "seconds", "calls")}
+    named = {name: value for name, value in named.items() if value is not None}
+    try:
+        return Budget.model_validate(named) if named else None
+    except ValidationError as error:
+        raise UsageError("limits: " + "; ".join(faults_of(error))) from error
+
+
+def _report(outcome: Outcome[Any], args: Namespace, screen: Screen) -> int:
+    told = story(outcome.entries)
+    if args.json:
+        screen.json(as_document(told, args))
+    else:
+        tell(told, args, screen, fully=False)
+    return told.exit
