@@ -91,7 +91,7 @@ class Cascade(Generic[In, Out]):
             failed = verdict
             if failed.failure.kind in FINAL - {"refused", "content_filter"} or i + 1 == len(self.tiers):
                 break
-            complaints = (*complaints, f"{tier.card.name}: {failed.failure.message}")
+            complaints = (*complaints, failed.failure.message)
             reason = f"{self.tiers[i + 1].card.name} is next"
             context.emit(Recovered(path=context.path, failure=failed.failure, reaction="next_tier", reason=reason))
         return failed

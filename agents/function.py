@@ -5,7 +5,8 @@ from __future__ import annotations
 import inspect
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import KW_ONLY, dataclass
-from typing import Any, Generic, Protocol, TypedDict, cast, get_args, get_origin, get_type_hints, overload
+from types import UnionType
+from typing import Any, Generic, Protocol, TypedDict, Union, cast, get_args, get_origin, get_type_hints, overload
 
 import anyio
 from pydantic import BaseModel, TypeAdapter
@@ -204,9 +205,13 @@ class Function(Generic[In, Out]):
 
 
 def _output_of(annotation: Any) -> Any:
-    """The type of the output: of `Done[X]` and `Report[X]`, X."""
-    if get_origin(annotation) is Report:
-        return get_args(annotation)[0]
+    """The type of the output: of `Done[X]`, `Report[X]` and `Done[X] | Failed`, X."""
+    if get_origin(annotation) is Report or annotation is Report:
+        return (*get_args(annotation), object)[0]
+    if get_origin(annotation) in (Union, UnionType):
+        kinds = get_args(annotation)
+        outputs = tuple(_output_of(one) for one in kinds if one not in (Failed, Skipped, Waiting))
+        return annotation if outputs == kinds else Union[outputs]  # noqa: UP007 - known only now
     if isinstance(annotation, type) and issubclass(annotation, Done):
         return (annotation.__pydantic_generic_metadata__["args"] or (object,))[0]
     return annotation
@@ -232,9 +237,15 @@ class Making(Protocol):
     @overload
     def __call__(self, function: Callable[[In], Awaitable[Out]], /) -> Function[In, Out]: ...
     @overload
+    def __call__(self, function: Callable[[In], Report[Out]], /) -> Function[In, Out]: ...
+    @overload
     def __call__(self, function: Callable[[In], Out], /) -> Function[In, Out]: ...
     @overload
+    def __call__(self, function: Callable[..., Awaitable[Report[Out]]], /) -> Function[Any, Out]: ...
+    @overload
     def __call__(self, function: Callable[..., Awaitable[Out]], /) -> Function[Any, Out]: ...
+    @overload
+    def __call__(self, function: Callable[..., Report[Out]], /) -> Function[Any, Out]: ...
     @overload
     def __call__(self, function: Callable[..., Out], /) -> Function[Any, Out]: ...
 
@@ -244,9 +255,15 @@ def worker(function: Callable[[In], Awaitable[Report[Out]]], /) -> Function[In, 
 @overload
 def worker(function: Callable[[In], Awaitable[Out]], /) -> Function[In, Out]: ...
 @overload
+def worker(function: Callable[[In], Report[Out]], /) -> Function[In, Out]: ...
+@overload
 def worker(function: Callable[[In], Out], /) -> Function[In, Out]: ...
 @overload
+def worker(function: Callable[..., Awaitable[Report[Out]]], /) -> Function[Any, Out]: ...
+@overload
 def worker(function: Callable[..., Awaitable[Out]], /) -> Function[Any, Out]: ...
+@overload
+def worker(function: Callable[..., Report[Out]], /) -> Function[Any, Out]: ...
 @overload
 def worker(function: Callable[..., Out], /) -> Function[Any, Out]: ...
 @overload

@@ -66,6 +66,10 @@ class Tool:
         return self.function.__name__
 
     @once
+    def _keyed(self) -> str | None:
+        return keyed_parameter(self.function)
+
+    @once
     def parameters(self) -> Shape[BaseModel]:
         """The arguments as a type of their own."""
         return Shape(arguments_of(self.function))

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from operator import sub, truediv
 from typing import Literal
 
 from .rounds import Samples
 from .works import HISTORY
+
+SDK_MS = 7.4
+"""CPU of the SDK loop's W2 on the machine on which the bars in milliseconds were set."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,12 +22,14 @@ class Row:
     what: str
     value: float | None
     """The figure that counts; None: not measured."""
-    unit: Literal["x", "ms", "MB", "KB", "", "s"]
+    unit: Literal["x", "ms", "MB", "KB"]
     limit: float | None = None
     """None: there is no bar."""
     sense: Literal["at most", "at least"] = "at most"
     small: tuple[tuple[str, float | None], ...] = ()
     """What it was made of, by contender: milliseconds, seconds, runs a second."""
+    at_speed: float | None = None
+    """Of milliseconds, what they would be on a machine that needs `SDK_MS` for the SDK loop's W2; None: unknown."""
 
     @property
     def met(self) -> bool | None:
@@ -36,7 +41,14 @@ class Row:
 
 def rows(samples: Samples) -> list[Row]:
     """All rows of which something was measured."""
-    return [row for row in _rows(samples) if row.value is not None]
+    return [_at_speed(row, samples) for row in _rows(samples) if row.value is not None]
+
+
+def _at_speed(row: Row, samples: Samples) -> Row:
+    here = samples.median("sdk", "w2", "cpu_ms")
+    if row.unit != "ms" or row.value is None or here is None:
+        return row
+    return replace(row, at_speed=row.value * SDK_MS / here)
 
 
 def _rows(s: Samples) -> Iterator[Row]:
@@ -90,19 +102,22 @@ def _crowd(s: Samples) -> Iterator[Row]:
         sense="at least",
         small=_small(s, "w4", "runs_per_s"),
     )
-    for figure, unit, what in (("peak_mb", "MB", "peak of the process"), ("kb_per_run", "KB", "memory a run at once")):
-        small = _small(s, "w4", figure)
-        yield Row(work="w4", what=what, value=s.median("echelon", "w4", figure), unit=unit, small=small)  # type: ignore[arg-type] # mypy widens the literals of the tuple
+    peak, each = s.median("echelon", "w4", "peak_mb"), s.median("echelon", "w4", "kb_per_run")
+    yield Row(work="w4", what="peak of the process", value=peak, unit="MB", small=_small(s, "w4", "peak_mb"))
+    yield Row(work="w4", what="memory a run at once", value=each, unit="KB", small=_small(s, "w4", "kb_per_run"))
 
 
 def _own(s: Samples) -> Iterator[Row]:
-    cases = (("memory", "in memory", 0.6), ("echelon", "in the file", None))
-    for name, where, limit in cases:
+    for name, where in (("memory", "in memory"), ("echelon", "in the file")):
         for figure, what in (("six_ms", "a run of six calls"), ("cpu_ms", "a run of W2, four calls")):
-            small = (("loop", s.median("loop", "w8", figure)),)
-            value = s.paired("w8", figure, name, "loop", sub)
-            bar = limit if figure == "six_ms" else None
-            yield Row(work="w8", what=f"own CPU, {what}, {where}", value=value, unit="ms", limit=bar, small=small)
+            yield Row(
+                work="w8",
+                what=f"own CPU, {what}, {where}",
+                value=s.paired("w8", figure, name, "loop", sub),
+                unit="ms",
+                limit=0.6 if figure == "six_ms" else None,
+                small=(("loop", s.median("loop", "w8", figure)),),
+            )
 
 
 def _history(s: Samples) -> Iterator[Row]:

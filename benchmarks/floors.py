@@ -138,7 +138,7 @@ def _call(call: dict[str, Any]) -> Call:
 async def over_function() -> AsyncIterator[Floor]:
     """Over a function: what the loop itself costs."""
 
-    async def ask(messages: list[Json], tools: list[Json]) -> Said:  # noqa: ARG001, RUF029
+    async def ask(messages: list[Json], tools: list[Json]) -> Said:
         return script.say(messages[0]["content"], sum(message["role"] == "tool" for message in messages))
 
     yield Floor(ask)

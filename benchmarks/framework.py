@@ -161,7 +161,11 @@ def _answer(request: Request) -> Reply:
 @asynccontextmanager
 async def opened(url: str | None, *, file: bool) -> AsyncIterator[Echelon]:
     """Over HTTP or, without a URL, over a function; with a journal in a file or in memory."""
-    model = ScriptedModel(_answer, price=PRICE) if url is None else OpenAIModel(MODEL, base_url=url, api_key="none", price=PRICE)
+    model = (
+        ScriptedModel(_answer, price=PRICE)
+        if url is None
+        else OpenAIModel(MODEL, base_url=url, api_key="none", price=PRICE)
+    )
     if not file:
         yield Echelon(model, None)
         return

@@ -47,14 +47,12 @@ class Samples:
         found = self.each(contender, work, figure)
         return statistics.median(found) if found else None
 
-    def paired(
-        self, work: str, figure: str, one: str, other: str, by: Callable[[float, float], float]
-    ) -> float | None:
+    def paired(self, work: str, figure: str, one: str, other: str, by: Callable[[float, float], float]) -> float | None:
         """The median over the rounds of what two contenders of the same round compare to; None if not measured.
 
         The machine is as fast for both of a round, and another in the next.
         """
-        pairs = zip(self.each(one, work, figure), self.each(other, work, figure), strict=True)
+        pairs = zip(self.each(one, work, figure), self.each(other, work, figure), strict=False)
         found = [by(*pair) for pair in pairs]
         return statistics.median(found) if found else None
 

@@ -22,7 +22,7 @@ def environment() -> str:
 def show(rows: Sequence[Row]) -> None:
     """Print the table, with rich where it is installed."""
     if find_spec("rich") is None:
-        _plain(rows)
+        show_plain(rows)
     else:
         _rich(rows)
 
@@ -44,10 +44,13 @@ def _cells(row: Row) -> tuple[str, ...]:
     bar = "" if row.limit is None else f"{row.sense} {row.limit:g}{'x' if row.unit == 'x' else f' {row.unit}'}"
     met = {True: "met", False: "MISSED", None: ""}[row.met]
     small = "  ".join(f"{name} {figure(value)}" for name, value in row.small)
+    if row.at_speed is not None:
+        small += f"  at the bar's speed {figure(row.at_speed)}"
     return row.work.upper(), row.what, value, bar, met, small
 
 
-def _plain(rows: Sequence[Row]) -> None:
+def show_plain(rows: Sequence[Row]) -> None:
+    """Print the table without rich."""
     lines = [HEADS, *map(_cells, rows)]
     widths = [max(len(line[i]) for line in lines) for i in range(len(HEADS))]
     for line in lines:

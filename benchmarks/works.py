@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
@@ -187,12 +187,13 @@ def measured(name: str, work: str, origin: str, scale: float) -> Figures:
 
     if work != "w6":
         return asyncio.run(measure())
-    _counts(origin)
+    counts(origin)
     asyncio.run(measure())
-    return _counts(origin)
+    return counts(origin)
 
 
-def _counts(origin: str) -> Figures:
+def counts(origin: str) -> Figures:
+    """Calls and prompt tokens that the server at `origin` has had since it was last asked."""
     with urllib.request.urlopen(f"{origin}/counts") as response:  # nosec - our own loopback server
         found: Figures = from_json(response.read())
     return found

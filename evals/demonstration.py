@@ -6,6 +6,7 @@ from importlib import import_module
 from typing import Any
 
 from ..protocols.contracts import Worker
+from ..protocols.conversation import Request
 from ..protocols.messages import Message
 from ..protocols.prices import Rates
 from .world import World
@@ -51,6 +52,9 @@ def six_steps(world: World) -> tuple[Worker, Order]:
         """Writes the last line."""
         return f"{receipt}; {told}; {screened}"
 
+    def says_yes(_: Request) -> Advice:
+        return Advice(pay=True, why="cheap")
+
     for keyed in (pay, notify):
         keyed.__annotations__["key"] = key_of
     steps: dict[str, Any] = {
@@ -60,7 +64,7 @@ def six_steps(world: World) -> tuple[Worker, Order]:
         "notify": front.worker(effect=True, on_unknown="retry")(notify),
         "join": front.worker(join),
     }
-    scripted = front.ScriptedModel(lambda _: Advice(pay=True, why="cheap"), price=Rates(input=1.0, output=4.0))
+    scripted = front.ScriptedModel(says_yes, price=Rates(input=1.0, output=4.0))
     advise = front.Agent("advise", "Advise.", accepts=Order, returns=Advice, models=[world.watched(scripted)])
     return _team(front, steps, advise), Order(item="lamp", cents=4_200)
 

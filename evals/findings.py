@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 from ..protocols.contracts import Record
 from ..protocols.events import EffectFailed, EffectFinished, EffectStarted, Event
@@ -82,13 +82,17 @@ class Case:
 
 def agree(plain: JsonReport, resumed: JsonReport) -> bool:
     """Whether a resumed run may end so: with the same output or failure, or in doubt where a worker wants that."""
-    if isinstance(resumed, Failed) and resumed.failure.kind == "in_doubt":
+    if _doubtful(resumed):
         return True
     if isinstance(plain, Done) and isinstance(resumed, Done):
         return bool(plain.output == resumed.output)
     if isinstance(plain, Failed) and isinstance(resumed, Failed):
         return plain.failure.kind == resumed.failure.kind
     return plain.type == resumed.type
+
+
+def _doubtful(report: JsonReport) -> bool:
+    return isinstance(report, Failed) and report.failure.kind == "in_doubt"
 
 
 def faults(case: Case) -> Iterator[tuple[FindingKind, str]]:
@@ -109,11 +113,11 @@ def _writes(case: Case) -> Iterator[tuple[FindingKind, str]]:
         if times > 1:
             yield "repeated", f"{name} was done {times} times under the key {key[:12]}"
     expected, found = _tally(case.plain.deeds), _tally(done)
-    ended_well = case.end.report.type == case.plain.report.type
+    says_so = agree(case.plain.report, case.end.report) and not _doubtful(case.end.report)
     for name in sorted(expected.keys() | found.keys()):
         if found[name] > expected[name]:
             yield "repeated", f"{name} was done {found[name]} times, without a crash {expected[name]} times"
-        if found[name] < expected[name] and ended_well:
+        if found[name] < expected[name] and says_so:
             yield "lost", f"{name} was done {found[name]} times, without a crash {expected[name]} times"
 
 
@@ -159,6 +163,6 @@ def _short(report: JsonReport) -> str:
     return f"{report.type} {shown!r}"[:200]
 
 
-def key_of(subject: Any) -> str:
-    """The idempotency key in the subject of a question about a write in doubt; "": there is none."""
-    return str(subject.get("key", "")) if isinstance(subject, dict) else ""
+def key_of(subject: Json) -> str:
+    """The idempotency key in the subject of a question about a write in doubt."""
+    return str(subject["key"])

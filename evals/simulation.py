@@ -15,7 +15,7 @@ from __future__ import annotations
 import gc
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from importlib import import_module
@@ -132,7 +132,7 @@ def crash_everywhere(
 
 
 @contextmanager
-def _uncollected() -> Iterator[None]:
+def _uncollected() -> Generator[None]:
     """No garbage is collected meanwhile: looking for it took a sixth of the time, and there is little."""
     enabled = gc.isenabled()
     gc.disable()
@@ -164,7 +164,7 @@ class _Rehearsal:
 
     def schedules(self, seed: int) -> Iterator[tuple[list[Note], Faults]]:
         """The uncrashed run and then every schedule of this seed, each with what is wrong with it."""
-        order = Random(f"crashes {seed}")  # noqa: S311 - a schedule, no secret
+        order = Random(f"crashes {seed}")
         plain, notes = self._live(seed, Note(moment="", records=(), signals=(), deeds=()))
         yield [], list(faults(self._case(plain, [], plain)))
         for i, note in enumerate(notes):

@@ -65,7 +65,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         self.elapsed = 0.0
         self.limiter: CapacityLimiter | None = None
         """Knows whether a sync function is under way in a thread; None: nothing has run yet."""
-        self._order = None if seed is None else Random(f"{seed}")  # noqa: S311 - a schedule, no secret
+        self._order = None if seed is None else Random(f"{seed}")
         selector = _Jump()
         selector.loop = self
         super().__init__(selector)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from random import Random
-from typing import Any
 
 import anyio
 from typing_extensions import TypeVar
@@ -16,7 +15,7 @@ from ..protocols.errors import EffectError, FencedError
 from ..protocols.messages import Json
 from ..protocols.prices import Price
 
-T = TypeVar("T", default=Any)
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,12 +51,12 @@ class World:
         self.faults = faults or {}
         self.watch: Callable[[str], None] = nobody
         """Told of every moment at which a crash makes a difference."""
-        self._random = Random(0)  # noqa: S311 - a schedule, no secret
+        self._random = Random(0)
 
     def begin(self, seed: object, deeds: Sequence[Deed] = ()) -> None:
         """Go on from these deeds, with latencies and faults by this seed."""
         self.deeds = list(deeds)
-        self._random = Random(f"{seed}")  # noqa: S311 - a schedule, no secret
+        self._random = Random(f"{seed}")
 
     @property
     def spent(self) -> float:
@@ -68,24 +67,28 @@ class World:
         """The deed under this idempotency key; None: it was not done."""
         return next((deed for deed in self.deeds if key and deed.key == key), None)
 
+    def chance(self) -> float:
+        """A number in [0, 1) by the seed: a price, a latency, whatever the world decides."""
+        return self._random.random()
+
     def strikes(self, fault: str) -> bool:
         """Whether the fault of this name happens now."""
-        return self._random.random() < self.faults.get(fault, 0.0)
+        return self.chance() < self.faults.get(fault, 0.0)
 
     async def wait(self) -> None:
         """Let up to a virtual second pass, or none."""
-        if (seconds := self._random.random() - 0.5) > 0:
+        if (seconds := self.chance() - 0.5) > 0:
             await anyio.sleep(2 * seconds)
 
     async def do(
-        self, name: str, *, key: str = "", result: T = None, usd: float = 0.0, writes: bool = True, once: bool = False
+        self, name: str, result: T, *, key: str = "", usd: float = 0.0, writes: bool = True, once: bool = False
     ) -> T:
         """Do something.
 
         Args:
             name: what.
-            key: idempotency key, as the worker or tool received it.
             result: what comes back.
+            key: idempotency key, as the worker or tool received it.
             usd: what it costs.
             writes: it changes something; a repeat of it is a finding.
             once: the other side honours the key: it does not do again what it has done under the same key.
@@ -129,7 +132,7 @@ class _Watched:
             raise
         finally:
             key = digest_of(self.model.name.encode(), request.digest.encode())
-            await self.world.do(f"model:{self.name}", key=key, usd=usd, writes=False)
+            await self.world.do(f"model:{self.name}", key=key, result=None, usd=usd, writes=False)
         return reply
 
 
@@ -142,9 +145,7 @@ class CrashingStore:
         signals: what lies in the inbox already.
     """
 
-    def __init__(
-        self, world: World, records: Sequence[Record] = (), signals: Sequence[tuple[str, bytes]] = ()
-    ) -> None:
+    def __init__(self, world: World, records: Sequence[Record] = (), signals: Sequence[tuple[str, bytes]] = ()) -> None:
         self.world = world
         self.records = list(records)
         self.signals = list(signals)

@@ -123,6 +123,8 @@ class Effect(Generic[T]):
     """Does it, given the idempotency key; raises EffectError on failure."""
     encode: Callable[[T], Json] = _same
     decode: Callable[[Json], T] = _same
+    keyed: bool = True
+    """Whether `do` has a use for the key; what writes has one in any case."""
     writes: bool = False
     on_unknown: OnUnknown = "ask"
     worst: Usage = NOTHING_USED

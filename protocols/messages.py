@@ -73,7 +73,7 @@ class Usage(Message):
             return self
         if self is NOTHING_USED:
             return other
-        return Usage.model_construct(
+        return Usage(  # a third of the time of `model_construct`
             calls=self.calls + other.calls,
             input=self.input + other.input,
             cache_read=self.cache_read + other.cache_read,

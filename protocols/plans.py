@@ -8,8 +8,14 @@ from pydantic import Field
 
 from .messages import Count, Json, Message, Name
 
-RESERVED = frozenset({"task", "item", "previous"})
+SOURCES = frozenset({"task", "item", "previous"})
 """Sources that are no steps: the run's task, the element of a `for_each`, the last output of a `repeat`."""
+
+PLACES = {"plan": "planner", "review": "reviewer", "escalation": "person"}
+"""Who stands at the places beside the steps; a step of that id would stand there too."""
+
+RESERVED = SOURCES | PLACES.keys()
+"""Names that no step may have."""
 
 
 class Ref(Message):

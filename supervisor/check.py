@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from ..protocols.contracts import Card
 from ..protocols.errors import ShapeError
 from ..protocols.messages import Budget, Json
-from ..protocols.plans import RESERVED, Change, Fallback, Fault, Plan, Quorum, Step
+from ..protocols.plans import PLACES, RESERVED, Change, Fallback, Fault, Plan, Quorum, Step
 from ..protocols.shapes import Shape
 from .assignable import misfit
 from .feeding import Feeding
@@ -64,7 +64,8 @@ def check(plan: Plan, team: Mapping[str, Card], accepts: Shape, returns: Shape, 
 
 def _identity(step: Step, whole: Survey) -> Iterator[Finding]:
     if step.id in RESERVED:
-        yield Finding("reserved_name", "", f"{step.id!r} is a source of its own and cannot be the id of a step")
+        of = f"the place of the supervisor's own {PLACES[step.id]}" if step.id in PLACES else "a source of its own"
+        yield Finding("reserved_name", "", f"{step.id!r} is {of} and cannot be the id of a step")
     elif whole.steps[step.id] is not step:
         yield Finding("duplicate_step", "", f"there is another step {step.id!r} before it")
 

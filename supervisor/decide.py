@@ -85,9 +85,10 @@ def doomed(state: State) -> Failure | None:
     idle = bool(state.faults) and all(fault.kind == "not_delegated" for fault in state.faults)
     if state.refusals < (min(most, MOST_NUDGES) if idle else most):
         return None
+    refused = "the plan was refused" if state.refusals == 1 else f"{state.refusals} plans were refused, the last one"
     said = "; ".join(f"{fault.step}{fault.field}: {fault.message}" for fault in state.faults)
     kind: FailureKind = "not_delegated" if idle else "invalid_plan"
-    return Failure(kind=kind, message=f"{state.refusals} plans were refused, the last one for: {said}")
+    return Failure(kind=kind, message=f"{refused}: {said}")
 
 
 def _under_way(state: State) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from ..protocols.errors import UsageError
 from ..protocols.events import Ended, Event, Expanded, Planned
 from ..protocols.messages import NOTHING_USED, Json, Usage
 from ..protocols.plans import Ref, Step
+from ..protocols.shapes import name_of
 from .bill import bill
 from .log import Entry
 from .references import refs_in
@@ -97,7 +99,7 @@ def _member(
 ) -> Box:
     card = worker.card
     parts = tuple(_member(part, f"{who}/{part.card.name}".strip("/"), times, spent, run) for part in worker.parts)
-    notes = [f"{card.accepts.name} \N{RIGHTWARDS ARROW} {card.returns.name}", *_marks(card)]
+    notes = [f"{_short(card.accepts.of)} \N{RIGHTWARDS ARROW} {_short(card.returns.of)}", *_marks(card)]
     if run["ran"] and who:
         usage = spent.get(who, NOTHING_USED)
         notes.append(f"sent to work {times[who]}\N{MULTIPLICATION SIGN}" + (f", {_cost(usage)}" if usage.calls else ""))
@@ -108,6 +110,19 @@ def _member(
         notes=tuple(notes),
         inside=Drawing(title=card.name, boxes=parts) if parts else None,
     )
+
+
+_MODULES = re.compile(r"(?:\w+\.)+(?=\w)")
+
+
+def _short(kind: object) -> str:
+    """A type's name without the modules it comes from.
+
+    Example:
+        >>> _short(list[Usage])
+        'list[Usage]'
+    """
+    return _MODULES.sub("", name_of(kind))
 
 
 def _marks(card: Card) -> Iterator[str]:

@@ -12,13 +12,12 @@ import anyio
 
 from ..protocols.contracts import Calls, Clock, Listener, Model, Store, Worker
 from ..protocols.conversation import digest_of
-from ..protocols.errors import DefinitionError, JournalError, ShapeError
+from ..protocols.errors import DefinitionError, JournalError
 from ..protocols.events import Answered, AnswerRefused, Cancelled, Claimed, Migrated, Parked, RunEnded, RunStarted
 from ..protocols.messages import (
     NOTHING_USED,
     Answer,
     Budget,
-    Done,
     Failed,
     Failure,
     Handoff,
@@ -29,7 +28,7 @@ from ..protocols.messages import (
 )
 from .answers import inbox, open_questions, verified_entries
 from .clock import SystemClock
-from .driver import guarded
+from .driver import accepted, guarded
 from .hierarchy import changed, definitions
 from .journal.memory import MemoryJournal
 from .ledger import Account
@@ -171,7 +170,7 @@ class Drive(Generic[Out]):
     async def _work(self) -> JsonReport:
         while True:
             await self._take_answers()
-            report = _as_json(await guarded(self._hand_over()), self._worker)
+            report = await guarded(self._hand_over())
             if not isinstance(report, Waiting):
                 self.log.write(RunEnded(report=report))
                 break
@@ -191,8 +190,7 @@ class Drive(Generic[Out]):
         handoff: Handoff[Any] = Handoff(to=card.name, payload=task, budget=budget, labels=labels, key=key)
         seconds = None if card.depth else budget.seconds  # a supervisor minds its time, and keeps what is finished
         with anyio.move_on_after(seconds):
-            report = await guarded(self._worker.work(handoff, place))
-            return report.model_copy(update={"usage": place.spent})
+            return accepted(await guarded(self._worker.work(handoff, place)), card, None, place.spent)
         failure = Failure(kind="timeout", message=f"{card.name} was not done in {seconds:g} s")
         return Failed(failure=failure, usage=place.spent)
 
@@ -202,15 +200,3 @@ class Drive(Generic[Out]):
                 self.log.write(Answered(path=self.log.questions[given.question].path, answer=given))
             else:
                 self.log.write(AnswerRefused(answer=given, reason="this run has not asked that question"))
-
-
-def _as_json(report: JsonReport, worker: Worker) -> JsonReport:
-    """The report as the journal holds it; an output of the wrong shape is a failure of the worker."""
-    if not isinstance(report, Done):
-        return report
-    try:
-        output = worker.card.returns.dump(worker.card.returns.check(report.output))
-    except ShapeError as error:
-        failure = Failure(kind="invalid_output", message=f"{worker.card.name} must return {error}")
-        return Failed(failure=failure, usage=report.usage)
-    return report.model_copy(update={"output": output})

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import anyio
 from anyio.abc import TaskGroup
+from pydantic_core import to_jsonable_python
 
 from ..protocols.contracts import Card, Context, Draft, Planner, Reviews, Worker
 from ..protocols.conversation import digest_of
@@ -186,7 +187,7 @@ class Driver:
         worker, card = self._crew.workers[command.worker], state.charter.team[command.worker]
         context = self._context.within(f"{command.step}#{command.attempt}", labels=command.labels)
         report = await guarded(self._hand_over(worker, card, command, context))
-        report = _accepted(report, card, step, context.spent)
+        report = accepted(report, card, step, context.spent)
         return Reported(
             step=command.step,
             attempt=command.attempt,
@@ -227,7 +228,8 @@ class Driver:
 
     async def _review(self, request: ReviewRequested) -> Happened:
         draft = _draft(self.state, request)
-        context = self._context.within(f"{request.by or 'review'}#{request.round + 1}", labels=draft.labels)
+        where = "escalation" if request.by else "review"
+        context = self._context.within(f"{where}#{request.round + 1}", labels=draft.labels)
         if request.by:
             report = await guarded(self._judged_by_person(draft, request, context))
         elif self._crew.reviewer is not None:
@@ -271,8 +273,11 @@ def _unusable(report: JsonReport, rule: str) -> JsonReport:
     return _defect(f"{rule}, found {type(report.output).__name__}") if isinstance(report, Done) else report
 
 
-def _accepted(report: JsonReport, card: Card, step: Step | None, usage: Usage) -> JsonReport:
+def accepted(report: JsonReport, card: Card, step: Step | None, usage: Usage) -> JsonReport:
     """The report with its output as JSON, or the failure that the output is: wrong shape, too little confidence."""
+    if isinstance(report, Failed) and report.partial is not None:
+        partial = to_jsonable_python(report.partial, fallback=repr)
+        return Failed(failure=report.failure, partial=partial, usage=usage)
     if not isinstance(report, Done):
         return report if usage is NOTHING_USED else report.model_copy(update={"usage": usage})
     try:

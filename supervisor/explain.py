@@ -92,7 +92,8 @@ def explain(events: Iterable[Event], step: str) -> Explanation:
             with attempts (`/research#2/search#1`) only those are told of.
 
     Raises:
-        UsageError: no plan of the run has such a step, or several teams have; the message names the known ones.
+        UsageError: no plan of the run has such a step, or several teams have, or there is no such instance or
+            attempt; the message names the known ones.
     """
     told = list(events)
     planned = [event for event in told if isinstance(event, Planned)]
@@ -104,6 +105,11 @@ def explain(events: Iterable[Event], step: str) -> Explanation:
         raise UsageError(f"expected one step of the run, found {step!r}; the steps are: {known}")
     own = [event for event in told if event.path == home]
     plan, why = next((p.plan, p.reason) for p in reversed(planned) if p.path == home and _has(p.plan, step_id))
+    tries = list(_tries(own, step_id))
+    meant = tuple(made for made in tries if _is_meant(made.path, name))
+    if not meant and name != step_id:
+        begun = ", ".join(made.path.rpartition("/")[2] for made in tries) or "nothing yet"
+        raise UsageError(f"expected an instance or attempt of step {step_id!r}, found {name!r}; there is: {begun}")
     items = [len(event.items) for event in own if isinstance(event, Expanded) and event.step == step_id]
     return Explanation(
         step=f"{stable(home)}/{step_id}".strip("/"),
@@ -112,7 +118,7 @@ def explain(events: Iterable[Event], step: str) -> Explanation:
         plan_reason=why or plan.reason,
         skipped=tuple(event.reason for event in own if isinstance(event, StepSkipped) and event.step == step_id),
         instances=items[-1] if items else None,
-        tries=tuple(made for made in _tries(own, step_id) if _is_meant(made.path, name)),
+        tries=meant,
         reviews=tuple(_reviews(own, step_id)),
     )
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from ..protocols.errors import ShapeError
 from ..protocols.messages import Json
-from ..protocols.plans import RESERVED, Condition, Ref
+from ..protocols.plans import SOURCES, Condition, Ref
 from .assignable import misfit
 from .parts import Part, schema_at
 from .references import PointerError, reference, spots
@@ -113,7 +113,7 @@ _ORDERED: tuple[str, ...] = ("lt", "le", "gt", "ge")
 def _who(ref: Ref) -> str:
     if ref.source == "task":
         return "the task"
-    return repr(ref.source) if ref.source in RESERVED else f"step {ref.source!r}"
+    return repr(ref.source) if ref.source in SOURCES else f"step {ref.source!r}"
 
 
 def _where(pointer: str) -> str:

@@ -38,28 +38,20 @@ class Hold:
 class Account:
     """What one place in the tree may spend and has spent; every booking counts for all accounts above it too."""
 
-    __slots__ = ("_above", "_changed", "_held", "_limits", "name", "spent")
+    __slots__ = ("_changed", "_held", "_limited", "_limits", "_line", "name", "spent")
 
     def __init__(self, name: str, budget: Budget, above: Account | None = None, spent: Usage = NOTHING_USED) -> None:
         self.name = name
         self.spent = spent
         self._limits = (None if budget.usd is None else nano(budget.usd), budget.tokens, budget.calls)
         self._held = (0, 0, 0)
-        self._above = above
+        self._line: tuple[Account, ...] = (self,) if above is None else (self, *above._line)
+        self._limited = tuple(account for account in self._line if account._limits != (None, None, None))
         self._changed: anyio.Event | None = None
-
-    def _line(self) -> list[Account]:
-        """This account and all above it."""
-        line: list[Account] = []
-        account: Account | None = self
-        while account is not None:
-            line.append(account)
-            account = account._above
-        return line
 
     def _short(self, need: tuple[int, int, int], *, held: bool) -> tuple[Account, int] | None:
         """The nearest account, and which of its limits, that cannot bear `need`."""
-        for account in self._line():
+        for account in self._limited:
             spent = (nano(account.spent.usd), account.spent.tokens, account.spent.calls)
             for i, limit in enumerate(account._limits):
                 taken = spent[i] + (account._held[i] if held else 0)
@@ -76,13 +68,23 @@ class Account:
         Raises:
             EffectError: of kind `budget`: even if nothing else were under way, a limit would be passed.
         """
-        need = (nano(worst.usd), worst.tokens, worst.calls)
-        while self._short(need, held=True):
-            if short := self._short(need, held=False):
-                raise EffectError(_refusal(*short, worst))
-            root = self._line()[-1]
+        while (hold := self.hold(worst)) is None:
+            root = self._line[-1]
             root._changed = root._changed or anyio.Event()
             await root._changed.wait()
+        return hold
+
+    def hold(self, worst: Usage) -> Hold | None:
+        """Set aside the worst case of a call, or None where other calls under way hold what this one needs.
+
+        Raises:
+            EffectError: as `reserve`.
+        """
+        need = (nano(worst.usd), worst.tokens, worst.calls)
+        if self._short(need, held=True):
+            if short := self._short(need, held=False):
+                raise EffectError(_refusal(*short, worst))
+            return None
         hold = Hold(self, *need)
         self._book(hold, 1)
         return hold
@@ -91,7 +93,7 @@ class Account:
         """Give a reservation back and book what was really spent."""
         self._book(hold, -1)
         self.charge(usage)
-        root = self._line()[-1]
+        root = self._line[-1]
         if root._changed is not None:
             root._changed.set()
             root._changed = None
@@ -100,11 +102,11 @@ class Account:
         """Book spending that needed no reservation."""
         if usage is NOTHING_USED:
             return
-        for account in self._line():
+        for account in self._line:
             account.spent = account.spent + usage
 
     def _book(self, hold: Hold, sign: int) -> None:
-        for account in self._line():
+        for account in self._limited:
             usd, tokens, calls = account._held
             account._held = (usd + sign * hold.usd, tokens + sign * hold.tokens, calls + sign * hold.calls)
 

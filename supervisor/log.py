@@ -81,8 +81,8 @@ class Log:
         self.entries: list[Entry] = []
         self.by_path: defaultdict[str, list[Event]] = defaultdict(list)
         self.started: dict[Place, EffectStarted] = {}
-        self.starts: Counter[Place] = Counter()
-        """How often each effect was begun; more than once: it was under way at a crash."""
+        self.starts: Counter[str] = Counter()
+        """How often each write was begun, by its idempotency key."""
         self.ended: dict[Place, EffectFinished | EffectFailed] = {}
         self.writes: dict[str, EffectFinished] = {}
         self.questions: dict[str, Question] = {}
@@ -124,7 +124,8 @@ class Log:
             raise self._broken
         at = self._clock.now()
         self._seq += 1
-        record = link(self.run, self._digest, self._seq, at, event.__pydantic_serializer__.to_json(event))
+        body = event.__pydantic_serializer__.to_json(event, by_alias=True)
+        record = link(self.run, self._digest, self._seq, at, body)
         self._digest = record.digest
         self._pending.append(record)
         self._status = _status_after(event)
@@ -203,7 +204,7 @@ class Log:
         if event.kind == "model":
             self.heads.add(event.request["head_digest"])
         place = (event.path, event.kind, event.n)
-        self.starts[place] += 1
+        self.starts[event.key] += bool(event.key)
         self.started[place] = event
         self._open.discard(place)
 

@@ -23,7 +23,7 @@ def mermaid(drawing: Drawing) -> str:
     """The drawing as a Mermaid flowchart; every word in it is data, whatever it says.
 
     Example:
-        >>> print(mermaid(Drawing(title="x", boxes=(Box(key="a", title='say "hi"'),))))
+        >>> print(mermaid(Drawing(title="x", boxes=(Box(key="a", title='say "hi"'),))), end="")
         flowchart LR
             n0["say #34;hi#34;"]
     """

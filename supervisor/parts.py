@@ -83,8 +83,14 @@ def _present(part: Part) -> Part:
 @lru_cache(maxsize=1024)
 def _elements(part: Part) -> Part | None:
     lists = [way for way in ways(part.schema, part.defs) if not says(way) or kind(way) == "array"]
-    found = [element for way in lists for element in (*way.get("prefixItems", ()), way.get("items", OPEN))]
+    found = [one for way in lists for one in _of_list(way)] or [OPEN]
     return Part(found[0] if len(found) == 1 else {"anyOf": found}, part.defs) if lists else None
+
+
+def _of_list(way: Schema) -> list[Json]:
+    """Schemas of the elements that have a place of their own, and of the others if there can be any."""
+    first: list[Json] = way.get("prefixItems", [])
+    return [*first, way.get("items", OPEN)] if element(way, len(first)) is not False else first
 
 
 class Written(GenerateJsonSchema):

@@ -7,15 +7,16 @@
 - It holds a start and no end, and the effect writes: nobody knows whether it was done. A person says, or it is done
   again with the same idempotency key because its author declared that safe, or it fails.
 - A write with the same idempotency key has ended in an earlier attempt at this step: its result holds; done once.
-- Else: reserve, write the start (durable first, if it writes or costs), do it, settle, write the end, durable before anything
-  builds on it.
+- Else: reserve, write the start (durable first, if it writes or costs), do it, settle, write the end, durable before
+  anything builds on it.
 """
 
 from __future__ import annotations
 
 import random
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from itertools import count
 from typing import Any, Literal
@@ -57,7 +58,7 @@ class Place:
         self, desk: Desk, path: str, budget: Budget, account: Account, models: Sequence[Model], labels: frozenset[str]
     ) -> None:
         self._desk = desk
-        self._counts: Counter[str] = Counter()
+        self._counts: defaultdict[str, int] = defaultdict(int)
         self.path = path
         self.budget = budget
         self.account = account
@@ -103,7 +104,7 @@ class Place:
         n = self._counts[effect.kind] if effect.n is None else effect.n
         self._counts[effect.kind] = n + 1
         log, place = self._desk.log, (self.path, effect.kind, n)
-        key = digest_of(self.run.encode(), stable(self.path).encode(), f"{effect.kind} {n} {effect.digest}".encode())
+        key = self._key(effect, n) if effect.keyed or effect.writes else ""
         started = log.started.get(place)
         if started is not None:
             if started.digest != effect.digest:
@@ -117,6 +118,11 @@ class Place:
                 return _recorded(effect, known)
         return await self._do(effect, n, key)
 
+    def _key(self, effect: Effect[T], n: int) -> str:
+        """Idempotency key: the same for every attempt at this place with this request."""
+        which = f"{effect.kind} {n} {effect.digest}"
+        return digest_of(self.run.encode(), stable(self.path).encode(), which.encode())
+
     async def _do(self, effect: Effect[T], n: int, key: str) -> T:
         log = self._desk.log
         reserves = effect.reserves and effect.worst is not NOTHING_USED
@@ -126,7 +132,7 @@ class Place:
             self._start(effect, n, key)
             if effect.writes or effect.worst is not NOTHING_USED:
                 await log.flush()
-            with anyio.CancelScope(shield=effect.writes):
+            with anyio.CancelScope(shield=True) if effect.writes else nullcontext():
                 performed = await effect.do(key)
             booked = performed.usage
         except EffectError as error:
@@ -181,7 +187,7 @@ class Place:
         prompt = f"{effect.describe or effect.kind} was started before a crash. Was it done?"
         subject = {"effect": effect.kind, "request": effect.request, "key": key}
         # Each start is a question of its own: "it was not done" says nothing about a start after that answer.
-        which = f"{effect.kind} start {self._desk.log.starts[self.path, effect.kind, n]}"
+        which = f"{effect.kind} start {self._desk.log.starts[key]}"
         answer = self._answer(which, n, "in_doubt", "operator", prompt, subject, ANYTHING)
         if not answer.approved:
             return None
@@ -216,6 +222,7 @@ class Place:
             digest=digest_of(model.name.encode(), request.digest.encode()),
             decode=Reply.model_validate,
             worst=worst_case(model, request),
+            keyed=False,
             reserves=False,
             describe=f"a call of {model.name}",
         )

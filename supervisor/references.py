@@ -14,7 +14,7 @@ from typing_extensions import TypeIs
 
 from ..protocols.errors import EchelonError, ShapeError
 from ..protocols.messages import Json
-from ..protocols.plans import RESERVED, Condition, Plan, Ref, Step
+from ..protocols.plans import SOURCES, Condition, Plan, Ref, Step
 from ..protocols.shapes import faults_of
 
 Found = tuple[str, Ref]
@@ -298,7 +298,7 @@ def sources_of(step: Step) -> frozenset[str]:
         found.add(step.when.ref.source)
     if step.for_each is not None:
         found.add(step.for_each.source)
-    return frozenset(found - RESERVED)
+    return frozenset(found - SOURCES)
 
 
 def template_steps(plan: Plan) -> frozenset[str]:
@@ -308,4 +308,4 @@ def template_steps(plan: Plan) -> frozenset[str]:
         >>> template_steps(Plan(steps=(), output={"x": {"$from": "a"}, "y": {"$from": "task"}}))
         frozenset({'a'})
     """
-    return frozenset({reference(raw).source for _, raw in spots(plan.output)} - RESERVED)
+    return frozenset({reference(raw).source for _, raw in spots(plan.output)} - SOURCES)

@@ -89,15 +89,20 @@ class Run(Generic[Out]):
         self._error: Exception | None = None
         self._scope = cancel
 
-    async def __aiter__(self) -> AsyncIterator[Event | Delta]:
+    def __aiter__(self) -> AsyncIterator[Event | Delta]:
         """Events as they are written, and pieces of text as models say them, until nothing more can happen."""
-        async with self._receive:
-            async for seen in self._receive:
-                yield seen
+        return self
+
+    async def __anext__(self) -> Event | Delta:
+        """The next one that nobody has seen."""
+        try:
+            return await self._receive.receive()
+        except (anyio.EndOfStream, anyio.ClosedResourceError):
+            raise StopAsyncIteration from None
 
     def hear(self, seen: Event | Delta) -> None:
         """Pass on to whoever iterates; nobody has to."""
-        with suppress(anyio.BrokenResourceError):
+        with suppress(anyio.BrokenResourceError, anyio.ClosedResourceError):
             self._send.send_nowait(seen)
 
     async def follow(self, drive: Drive[Out]) -> None:
@@ -129,6 +134,11 @@ class Run(Generic[Out]):
             raise JournalError(f"run {self.id!r} broke off: the block that started it was left")
         return self._outcome
 
+    def close(self) -> None:
+        """Show nothing more."""
+        self._send.close()
+        self._receive.close()
+
     def cancel(self) -> None:
         """Call the run off: everything under way ends at once, and the journal says so."""
         self._scope.cancel()
@@ -151,14 +161,17 @@ async def start(
     """
     scope = anyio.CancelScope()
     under_way: Run[Out] = Run(run_id or f"run-{secrets.token_hex(6)}", scope)
-    drive = begin(worker, task, store, budget, under_way.id, under_way.hear, settings)
     raised: Exception | None = None
-    async with anyio.create_task_group() as group:
-        group.start_soon(under_way.follow, drive)
-        try:
-            yield under_way
-        except Exception as error:
-            raised = error
-        group.cancel_scope.cancel()
+    try:
+        drive = begin(worker, task, store, budget, under_way.id, under_way.hear, settings)
+        async with anyio.create_task_group() as group:
+            group.start_soon(under_way.follow, drive)
+            try:
+                yield under_way
+            except Exception as error:
+                raised = error  # raised below as it is: the group would wrap it
+            group.cancel_scope.cancel()
+    finally:
+        under_way.close()
     if raised is not None:
         raise raised

@@ -55,7 +55,7 @@ def place_of(event: Delegated | PlanRequested | ReviewRequested) -> str:
         case PlanRequested():
             return f"{event.path}/plan#{event.n}"
         case ReviewRequested():
-            return f"{event.path}/{event.by or 'review'}#{event.round + 1}"
+            return f"{event.path}/{'escalation' if event.by else 'review'}#{event.round + 1}"
 
 
 def post_at(found: Mapping[str, Post], path: str) -> Post:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from ..protocols.contracts import Card
 from ..protocols.errors import ShapeError
 from ..protocols.messages import Json
-from ..protocols.plans import RESERVED, Fallback, Plan, Step
+from ..protocols.plans import SOURCES, Fallback, Plan, Step
 from ..protocols.shapes import Shape
 from .graph import cycles, settled
 from .parts import Part, written
@@ -40,7 +40,7 @@ class Survey:
 
 def survey(plan: Plan, team: Team, accepts: Shape) -> Survey:
     """Note what every source gives and what every step needs."""
-    steps = {step.id: step for step in reversed(plan.steps) if step.id not in RESERVED}
+    steps = {step.id: step for step in reversed(plan.steps) if step.id not in SOURCES}
     steps = {step.id: steps[step.id] for step in plan.steps if step.id in steps}
     parts = {"task": written(accepts)}
     flows: dict[str, tuple[str, ...]] = {}

@@ -58,6 +58,8 @@ class _Sized:
     width: float
     height: float
     header: float
+    lines: tuple[tuple[str, str], ...]
+    """Class and text of each line below the title, cut to fit."""
     inside: _Scene | None = None
 
 
@@ -105,14 +107,14 @@ def _size(box: Box) -> _Sized:
     rows = -(-min(len(box.cells), MOST_CELLS) // PER_ROW)
     cells = min(len(box.cells), PER_ROW) * CELL + 2 * PAD
     width = max(NARROWEST if not box.pill else 84.0, min(WIDEST, wanted), cells)
-    lines = sum(bool(text) for text, _ in texts[1:])
-    header = 20 + 16 * lines + 2 * (PAD - 4) + (rows * CELL + 6 if rows else 0)
+    scene = None if box.inside is None else _scene(box.inside)
+    width = max(width, 0.0 if scene is None else scene.layout.width + 2 * PAD)
+    lines = [("s", text) for text in _wrapped(box.subtitle, width - 2 * PAD)]
+    lines += [("n", _cut(note, SMALL, width - 2 * PAD)) for note in box.notes]
+    header = 20 + 16 * len(lines) + 2 * (PAD - 4) + (rows * CELL + 6 if rows else 0)
     header += 14 if len(box.cells) > MOST_CELLS else 0
-    if box.inside is None:
-        return _Sized(box=box, width=width, height=header, header=header)
-    scene = _scene(box.inside)
-    width = max(width, scene.layout.width + 2 * PAD)
-    return _Sized(box=box, width=width, height=header + scene.layout.height + PAD, header=header, inside=scene)
+    height = header if scene is None else header + scene.layout.height + PAD
+    return _Sized(box=box, width=width, height=height, header=header, lines=tuple(lines), inside=scene)
 
 
 def _drawn(scene: _Scene, left: float, top: float) -> Iterator[str]:
@@ -158,11 +160,9 @@ def _box(sized: _Sized, x: float, y: float) -> Iterator[str]:
         at, room = PAD + 26, room - 26
     yield f'<text class="t" x="{at:.1f}" y="{PAD + 11:.1f}">{escape(_cut(box.title, TITLE, room))}</text>'
     line = PAD + 12
-    for text, kind, size in ((box.subtitle, "s", TEXT), *((note, "n", SMALL) for note in box.notes)):
-        if text:
-            line += 16
-            shown = escape(_cut(text, size, sized.width - 2 * PAD))
-            yield f'<text class="{kind}" x="{PAD:.1f}" y="{line:.1f}">{shown}</text>'
+    for kind, text in sized.lines:
+        line += 16
+        yield f'<text class="{kind}" x="{PAD:.1f}" y="{line:.1f}">{escape(text)}</text>'
     yield from _cells(box.cells, line + 10)
     if sized.inside is not None:
         slack = (sized.width - 2 * PAD - sized.inside.layout.width) / 2
@@ -212,6 +212,16 @@ def _em(char: str) -> float:
     if char in "iljtfrI.,:;'|!()[] ":
         return 0.38
     return 0.92 if char in "mwMW@%" else 0.72 if char.isupper() else 0.61
+
+
+def _wrapped(text: str, room: float) -> list[str]:
+    """The text over at most two lines, broken at a space."""
+    words = text.split()
+    first = words[:1]
+    while len(first) < len(words) and _width(" ".join(words[: len(first) + 1]), TEXT) <= room:
+        first = words[: len(first) + 1]
+    lines = (" ".join(first), " ".join(words[len(first) :]))
+    return [_cut(line, TEXT, room) for line in lines if line]
 
 
 def _cut(text: str, size: float, room: float) -> str:

@@ -31,7 +31,8 @@ Feed = Callable[[str, Mapping[str, Json], Part], Iterator[Finding]]
 def findings(template: Json, target: Part, feed: Feed) -> list[Finding]:
     """All that does not fit, in document order; what is missing in an object comes after what is there.
 
-    Of the alternatives of a union, the findings are those of the one with the fewest, the first of equals.
+    Of the alternatives of a union, the findings are those of the one that its literals name; else of the one with the
+    fewest faults at its own level, then in all, the first of equals.
     """
     return list(_Fitting(target.defs, feed).fit(template, target.schema, ""))
 
@@ -71,7 +72,7 @@ class _Fitting:
         if len(likely) == 1:
             return self._way(template, *likely[0], at)
         tried = [self._tried(template, way, tags, at) for way, tags in likely]
-        best = min(tried, key=len)
+        best = min(tried, key=lambda found: (_level(found, at), len(found)))
         return iter(best)
 
     def _wrong(self, template: Json, target: Schema, at: str) -> Iterator[Finding]:
@@ -134,6 +135,11 @@ class _Fitting:
         if "propertyNames" in way and (found := literal_misfit(name, Part(way["propertyNames"], self.defs))):
             yield Finding("unknown_field", at, f"expected a key that is {found.expected}, found {name!r}")
         yield from self.fit(value, schema, at)
+
+
+def _level(found: list[Finding], at: str) -> int:
+    """How many of the findings are about the object itself or its fields, and not about what is deeper inside."""
+    return sum(each.field.count("/") <= at.count("/") + 1 for each in found)
 
 
 def _is_plausible(template: Json, way: Schema) -> bool:

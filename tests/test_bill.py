@@ -13,7 +13,7 @@ from echelon.protocols.events import (
     ReviewRequested,
     RunStarted,
 )
-from echelon.protocols.messages import NOTHING_USED, Budget, Failure, Usage
+from echelon.protocols.messages import NOTHING_USED, Budget, Failure, Json, Usage
 from echelon.protocols.plans import Fault
 from echelon.supervisor.bill import Bill, bill
 
@@ -27,7 +27,7 @@ def delegated(path: str, step: str, worker: str, attempt: int = 1) -> Delegated:
 
 def started(path: str, n: int = 0, *, model: str = "small", reserved: Usage = NOTHING_USED) -> EffectStarted:
     """Begin a model call."""
-    request = {"model": model, "head_digest": "h", "messages": []}
+    request: dict[str, Json] = {"model": model, "head_digest": "h", "messages": []}
     return EffectStarted(path=path, kind="model", n=n, digest="d", request=request, reserved=reserved)
 
 
@@ -139,10 +139,11 @@ def test_nothing_was_spent_on_nothing() -> None:
 
 
 USAGES = st.builds(
-    lambda calls, tokens, nano: Usage(calls=calls, input=tokens, output=tokens // 3, usd=nano / 1_000_000_000),
-    st.integers(1, 3),
-    st.integers(0, 100_000),
-    st.integers(0, 2_000_000_000),
+    Usage,
+    calls=st.integers(1, 3),
+    input=st.integers(0, 100_000),
+    output=st.integers(0, 1_000),
+    usd=st.integers(0, 2_000_000_000).map(lambda nano: nano / 1_000_000_000),
 )
 PLACES = st.sampled_from(["", "/a#1", "/a#2", "/b[3]#1", "/team#1", "/team#1/a#1", "/team#1/plan#1", "/elsewhere#9/x"])
 EFFECTS = st.lists(

@@ -29,7 +29,7 @@ def test_a_refused_plan_goes_back_with_all_its_faults_twice_and_then_the_run_fai
     hand.refuse()
     hand.refuse(fault(message="still no n"))
     assert hand.failure.kind == "invalid_plan"
-    assert hand.failure.message == "3 plans were refused, the last one for: a/n: still no n"
+    assert hand.failure.message == "3 plans were refused, the last one: a/n: still no n"
 
 
 def test_a_plan_that_delegates_nothing_is_nudged_once() -> None:

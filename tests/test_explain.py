@@ -56,7 +56,7 @@ POST = Step(
 
 def test_each_field_of_the_input_says_where_its_value_came_from() -> None:
     """From the task, from another step and its worker, or from the plan itself."""
-    payload = {"sum": 3, "to": {"a/b": ["ledger", "me"]}, "tags": []}
+    payload: dict[str, Json] = {"sum": 3, "to": {"a/b": ["ledger", "me"]}, "tags": []}
     events: list[Event] = [
         planned(READ, POST, reason="read, then post"),
         delegated("read", {"file": "x.pdf"}),
@@ -185,11 +185,18 @@ def test_the_roots_step_is_meant_where_a_team_has_one_of_that_name() -> None:
     assert explain(events, "read").step == "read"
 
 
-@pytest.mark.parametrize("name", ["nix", "read/x", "other/read", "", "/", "read[", "lines[0]"])
+@pytest.mark.parametrize("name", ["nix", "read/x", "other/read", "", "/", "lines[0]"])
 def test_an_unknown_step_is_answered_with_the_known_ones(name: str) -> None:
     """One clear line."""
     with pytest.raises(UsageError, match="the steps are: read, post"):
         explain([planned(READ, POST)], name)
+
+
+@pytest.mark.parametrize("name", ["read[", "read[1]", "read#2", "read@2"])
+def test_an_unknown_instance_is_answered_with_the_known_ones(name: str) -> None:
+    """The step is known, and what there is of it."""
+    with pytest.raises(UsageError, match="there is: read#1"):
+        explain([planned(READ), delegated("read", {})], name)
 
 
 def test_a_name_that_two_teams_use_is_answered_with_both() -> None:

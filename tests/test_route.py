@@ -141,7 +141,7 @@ def test_planner_and_reviewer_are_on_the_route() -> None:
         "/plan#3": ("planner", "planner", "failed", "refused: no"),
         "/review#1": ("reviewer", "reviewer", "refused", "to be revised: sum is wrong"),
         "/review#2": ("reviewer", "reviewer", "refused", "escalate: unsure"),
-        "/boss#2": ("reviewer", "boss", "refused", "reject: no"),
+        "/escalation#2": ("reviewer", "boss", "refused", "reject: no"),
         "/review#3": ("reviewer", "reviewer", "waiting", "waits for boss (q1)"),
         "/review#4": ("reviewer", "reviewer", "done", "approved"),
     }

@@ -18,6 +18,7 @@ from ...protocols.conversation import Reply
 from ...protocols.errors import EffectError, UsageError
 from ...protocols.messages import NOTHING_USED, Failure
 from .bodies import MOST_BYTES, Pieces, TooLargeError, whole
+from .clients import NO_KEY
 from .failures import failure_of_status, lost, quoted
 from .sse import Events
 from .wire import Body, Wire
@@ -59,14 +60,18 @@ async def exchange(
 
 async def _post(client: openai.AsyncOpenAI, path: str, body: Body) -> httpx2.Response:
     """Post and give the answer before its body is read, so that its size can be bounded."""
-    answer: object = await client.post(
-        path,
-        cast_to=httpx2.Response,
-        body=body,
-        stream=True,
-        stream_cls=openai.AsyncStream[Any],
-        options={"max_retries": 0},
-    )
+    try:
+        answer: object = await client.post(
+            path,
+            cast_to=httpx2.Response,
+            body=body,
+            stream=True,
+            stream_cls=openai.AsyncStream[Any],
+            # Left out, an administrator's key in the environment would go to any server, in place of a missing one.
+            options={"max_retries": 0, "security": {"bearer_auth": True}},
+        )
+    except TypeError as error:  # so the SDK says that there is no key
+        raise UsageError(NO_KEY) from error
     return cast("httpx2.Response", answer)  # what is asked for with cast_to; the SDK's types do not say so
 
 

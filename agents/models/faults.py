@@ -30,6 +30,7 @@ class Fault(Enum):
     STALLED = "nothing comes after the headers, or after the first event"
     CUT_STREAM = "a stream that ends in good order, but without its last events"
     STREAM_ERROR = "an error as an event of the stream"
+    NO_STREAM = "a whole answer where a stream was asked for"
 
     HTML = "200 with a page"
     BROKEN_JSON = "200 with half an envelope"

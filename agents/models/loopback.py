@@ -6,25 +6,23 @@ Also a process of its own: `python -m echelon.agents.models.loopback --script mo
 from __future__ import annotations
 
 import argparse
-import importlib
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, cast
+from typing import Any, Self
 
 import anyio
 from anyio.abc import Listener, SocketAttribute, SocketStream, TaskGroup
-from pydantic import TypeAdapter
 from pydantic_core import from_json, to_json
 
 from ...protocols.conversation import Reply, Request
-from ...protocols.errors import EffectError, UsageError
-from ...protocols.messages import Failure, FailureKind, Json, Message
+from ...protocols.errors import EffectError
+from ...protocols.messages import Failure, Json
 from .faults import ERRORS, OF_KIND, ErrorAnswer, Fault, Listed, Schedule, Seeded, spoilt
 from .http1 import END_OF_CHUNKS, BadRequestError, HttpRequest, Parser, chunk, head
-from .scripted import Said, Script, ScriptedModel, ToolCalls, words
+from .rules import Rule, load, script_of
+from .scripted import Script, ScriptedModel, words
 from .serving import CHAT_SERVING, RESPONSES_SERVING, Serving
 
 JSON, EVENTS = "application/json", "text/event-stream"
@@ -216,7 +214,8 @@ class _Exchange:
             no = (("x-should-retry", "false"),)
             await _refuse(self.stream, ErrorAnswer(status=500, code="script", message=message, headers=no))
         else:
-            await (self._stream(reply) if self.body.get("stream") else self._whole(reply))
+            streams = self.body.get("stream") and self.fault is not Fault.NO_STREAM
+            await (self._stream(reply) if streams else self._whole(reply))
 
     async def _drop(self) -> None:
         await anyio.aclose_forcefully(self.stream)
@@ -273,57 +272,6 @@ class _Exchange:
             if self.fault is Fault.SHORT_BODY:
                 raise _GoneError
         await self.stream.send(END_OF_CHUNKS)
-
-
-class Rule(Message):
-    """One answer of a script in a file: the first rule that holds answers."""
-
-    when: str = ""
-    """Text that the last message or the instructions contain; empty: always."""
-    say: Json = None
-    """Text, or a value that is said as JSON."""
-    call: tuple[tuple[str, Json], ...] = ()
-    """Tool calls instead: names and arguments."""
-    fail: FailureKind | None = None
-    """A failure instead."""
-
-
-def script_of(rules: Sequence[Rule]) -> Script:
-    """The script that a file's rules are.
-
-    Example:
-        >>> from echelon.protocols.conversation import Head, Prompt, UserMessage
-        >>> request = Request.begin(Prompt.of(Head(instructions="Add.")), UserMessage(text="1 + 1"))
-        >>> script_of([Rule(when="2", say="no"), Rule(when="1 + 1", say="2")])(request)
-        '2'
-    """
-
-    def answer(request: Request) -> Said:
-        last = request.messages[-1].text if request.messages else ""
-        for rule in rules:
-            if rule.when in last or rule.when in request.prompt.head.instructions:
-                if rule.fail is not None:
-                    return Failure(kind=rule.fail, message=f"the script's rule for {rule.when!r} says so")
-                return ToolCalls(*rule.call) if rule.call else rule.say
-        raise UsageError(f"no rule of the script holds for {last[:200]!r}")
-
-    return answer
-
-
-def load(place: str) -> Script:
-    """A script from `module:name`, or from a JSON file with a list of rules.
-
-    Raises:
-        UsageError: there is no such script.
-    """
-    path = Path(place)
-    if path.suffix == ".json":
-        return script_of(TypeAdapter(list[Rule]).validate_json(path.read_bytes()))
-    module, _, name = place.partition(":")
-    try:
-        return cast("Script", getattr(importlib.import_module(module), name))
-    except (ImportError, AttributeError, ValueError) as error:
-        raise UsageError(f"expected a script as FILE.json or MODULE:NAME, found {place!r}: {error}") from error
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -39,8 +39,8 @@ class _Opening:
 class OpenAIModel:
     """A model of OpenAI or of any server that speaks its API; one try, no retries of its own.
 
-    The client is opened at the first call and shared with all models of the same server and key on the same event
-    loop; it closes with the loop, or by `aclose`. A server that refuses a JSON Schema or the name of a parameter is
+    Clients are opened at the first call and shared by all models of the same server and key on the same event loop;
+    they close with the loop, or by `aclose`. A server that refuses a JSON Schema or the name of a parameter is
     asked again at once in other words, and the model remembers: `usage.calls` counts every request that was sent.
 
     Example:
@@ -108,7 +108,7 @@ class OpenAIModel:
         return self._price
 
     async def aclose(self) -> None:
-        """Close the shared client of this server and key on this event loop; a client of your own stays open."""
+        """Close the shared clients of this server and key on this event loop; a client of your own stays open."""
         if self._client is None:
             from .clients import close_client
 
@@ -121,10 +121,19 @@ class OpenAIModel:
             EffectError: there is no whole answer; says why and what it cost.
             UsageError: no price is known, or no key was given.
         """
+        price = self.price
+        if self._client is not None:
+            return await self._answer(self._client, request, price, listen)
+        from .clients import client_at
+
+        async with client_at(self._place) as client:
+            return await self._answer(client, request, price, listen)
+
+    async def _answer(
+        self, client: AsyncOpenAI, request: Request, price: Price, listen: Callable[[str], None] | None
+    ) -> Reply:
         from .exchange import exchange
 
-        price = self.price
-        client = self._client or await self._shared()
         tried: set[Dialect] = set()
         while True:
             opening = self._opening(request.prompt, client)
@@ -143,11 +152,6 @@ class OpenAIModel:
             wrapped = opening.shape is not None and opening.shape.wrapped and reply.text
             text = unwrapped(reply.text) if wrapped else reply.text
             return reply.model_copy(update={"text": text, "usage": usage})
-
-    async def _shared(self) -> AsyncOpenAI:
-        from .clients import client_at
-
-        return await client_at(self._place)
 
     def _opening(self, prompt: Prompt, client: AsyncOpenAI) -> _Opening:
         found = self._openings.get(prompt.digest)

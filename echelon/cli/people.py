@@ -14,7 +14,7 @@ from ..supervisor.answers import inbox
 from ..supervisor.runs import answer, history, open_questions
 from .journals import existing, find_run, journal
 from .rendering import Screen, as_json, brief, one_line
-from .running import resume_command as resume
+from .running import go_on, team_of
 from .story import answer_command, resume_command, story, tell_question
 
 DAMAGED = 4
@@ -101,10 +101,10 @@ async def _answer(args: Namespace, screen: Screen, *, approved: bool) -> int:
         question = _question(told.questions, args.question, run_id)
         value = _value(args.value, question) if approved else None
         by = args.by or _user()
+        team = team_of(args, told.origin, run_id) if args.resume else None  # before the answer, which counts once
         await answer(store, run_id, question.id, approved=approved, value=value, by=by, note=args.note)
-    if args.resume:
-        args.run = run_id
-        return await resume(args, screen)
+    if team is not None:
+        return await go_on(run_id, team, args, screen)
     screen.say(f"{by} said {'yes' if approved else 'no'} to {question.of} ({question.id})", style="bold")
     screen.say(f"  {one_line(question.prompt)}")
     screen.say(f"  about {brief(question.subject, 300)}")

@@ -27,7 +27,8 @@ class Progress(AbstractContextManager["Progress"]):
         self._walk = Walk()
         self._told: set[tuple[str, str]] = set()
         self._spent = NOTHING_USED
-        self._said = ""
+        self._said = ("", "")
+        """Who spoke last, and the end of what was said."""
         self._live: Any = None
 
     def __enter__(self) -> Self:
@@ -48,7 +49,8 @@ class Progress(AbstractContextManager["Progress"]):
     def hear(self, seen: Event | Delta) -> None:
         """Take note of what happened."""
         if isinstance(seen, Delta):
-            self._said = f"{seen.path.removeprefix('/')}: {(self._said + seen.text)[-200:]}"[-200:]
+            path, text = self._said
+            self._said = (seen.path, ((text if path == seen.path else "") + seen.text)[-200:])
             return
         self._walk.take(Entry(0, time.time(), seen))
         if isinstance(seen, EffectFinished | EffectFailed):
@@ -79,7 +81,9 @@ class Progress(AbstractContextManager["Progress"]):
             table.add_row(*(Text(word, style=STYLES.get(word, "")) for word in words))
         over = sum(leg.ended is not None for leg in legs)
         foot = f"{over} of {len(legs)} done, {money(self._spent.usd)}, {many(self._spent.tokens, 'token')}"
-        return Group(table, Text(one_line(self._said)[-100:], style="dim"), Text(foot, style="bold"))
+        path, text = self._said
+        said = f"{path.removeprefix('/')}: {one_line(text)[-80:]}" if text else ""
+        return Group(table, Text(one_line(said), style="dim"), Text(foot, style="bold"))
 
 
 def _elapsed(leg: Leg) -> float | None:

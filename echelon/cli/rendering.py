@@ -74,6 +74,11 @@ def as_json(value: object) -> str:
     return json.dumps(to_jsonable_python(value, inf_nan_mode="strings"), indent=2, ensure_ascii=True)
 
 
+def pretty(value: Json) -> str:
+    """A JSON value for people, over several lines."""
+    return clean(json.dumps(to_jsonable_python(value, inf_nan_mode="strings"), indent=2, ensure_ascii=False))
+
+
 def brief(value: Json, most: int = 100) -> str:
     """A JSON value on one line."""
     text = json.dumps(to_jsonable_python(value, inf_nan_mode="strings"), ensure_ascii=False)

@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from ..protocols.contracts import Model
-from ..protocols.errors import UsageError
+from ..protocols.errors import JournalError, UsageError
 from ..protocols.events import RunStarted
 from ..protocols.messages import Budget
 from ..protocols.shapes import faults_of
@@ -31,7 +31,7 @@ async def run_command(args: Namespace, screen: Screen) -> int:
     task = read_task(args.task, team.worker.card)
     settings = Settings(models=_models(args.model), origin=team.origin, labels=frozenset(args.label))
     limits = _budget(args)
-    run_id = check_run(args.run_id) if args.run_id else f"run-{secrets.token_hex(6)}"
+    run_id = _run_id(args)
     async with journal(args) as store:
         if args.run_id and await store.read(run_id):
             raise UsageError(f"there is already a run {run_id!r}: choose another --run-id, or resume it")
@@ -47,9 +47,14 @@ async def resume_command(args: Namespace, screen: Screen) -> int:
     """Go on with a run; exit code by what came of it."""
     async with existing(args) as store:
         run_id = await find_run(store, args.run)
-        entries = await history(store, run_id)
-        first = entries[0].event
-        team = _team(args, first.origin if isinstance(first, RunStarted) else "", run_id)
+        first = (await history(store, run_id))[0].event
+        team = team_of(args, first.origin if isinstance(first, RunStarted) else "", run_id)
+    return await go_on(run_id, team, args, screen)
+
+
+async def go_on(run_id: str, team: Team, args: Namespace, screen: Screen) -> int:
+    """Go on with a run under a team that is loaded."""
+    async with existing(args) as store:
         on_change: OnChange = "migrate" if args.migrate else "pin" if args.pin else "refuse"
         args.under_way = run_id
         with Progress(screen.err, quiet=args.json or args.quiet) as progress:
@@ -60,8 +65,27 @@ async def resume_command(args: Namespace, screen: Screen) -> int:
     return _report(outcome, args, screen)
 
 
-def _team(args: Namespace, origin: str, run_id: str) -> Team:
+def team_of(args: Namespace, origin: str, run_id: str) -> Team:
+    """The team that the user named, or the one that the journal names.
+
+    Raises:
+        UsageError: it cannot be loaded, or the journal's word is not taken.
+    """
     return load(args.team) if args.team else load_recorded(origin, run_id)
+
+
+def _run_id(args: Namespace) -> str:
+    """The id that the user chose, or a fresh one.
+
+    Raises:
+        UsageError: the chosen one is no id.
+    """
+    if args.run_id is None:
+        return f"run-{secrets.token_hex(6)}"
+    try:
+        return check_run(args.run_id)
+    except JournalError as error:
+        raise UsageError(str(error)) from error
 
 
 def _models(names: Sequence[str]) -> list[Model]:

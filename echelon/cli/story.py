@@ -16,7 +16,7 @@ from ..supervisor.route import Leg, route
 from ..supervisor.runs import open_questions
 from . import teams
 from .journals import command
-from .rendering import Screen, as_json, brief, clean, many, moment, money, one_line, spent, took
+from .rendering import Screen, brief, many, moment, money, one_line, pretty, spent, took
 
 EXITS = {"delivered": 0, "waiting": 3}
 """Exit code of a run by its status; of any other, 1."""
@@ -136,9 +136,8 @@ def tell(told: Story, args: Namespace, screen: Screen, *, fully: bool) -> None:
     _tell_end(told, screen)
     if fully and told.route:
         screen.say("\nroute", style="bold")
-        screen.table(
-            ("step", "worker", "status", "took", "cost", "why"), [_leg(leg) for leg in sorted(told.route, key=_begun)]
-        )
+        rows = [_leg(leg) for leg in sorted(told.route, key=_begun)]
+        screen.table(("step", "worker", "status", "took", "cost", "why"), rows)
     _tell_bill(told.bill, screen)
     if fully and told.overhead.calls:
         _tell_overhead(told.overhead, screen)
@@ -158,15 +157,14 @@ def _tell_end(told: Story, screen: Screen) -> None:
     match told.report:
         case Done():
             screen.say("\noutput", style="bold")
-            screen.say(
-                clean(told.report.output) if isinstance(told.report.output, str) else as_json(told.report.output)
-            )
+            output = told.report.output
+            screen.say(output if isinstance(output, str) else pretty(output))
         case Failed():
             failure = told.report.failure
             screen.say(f"failed {failure.kind}: {one_line(failure.message)}", style="red")
             if told.report.partial is not None:
                 screen.say("\npartial result", style="bold")
-                screen.say(as_json(told.report.partial))
+                screen.say(pretty(told.report.partial))
         case _:
             pass
 

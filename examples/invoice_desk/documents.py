@@ -11,7 +11,7 @@ MediaType = Literal["text/plain", "text/markdown", "application/pdf", "applicati
 InvoiceKind = Literal["invoice", "credit_note"]
 DocumentKind = Literal["invoice", "credit_note", "other", "unclear"]
 Severity = Literal["info", "warning", "error"]
-Action = Literal["post", "hold", "ask", "ignore"]
+Action = Literal["post", "hold", "ask", "reject", "ignore"]
 Role = Literal["bookkeeper", "controller"]
 FindingCode = Literal[
     "line_differs",
@@ -28,20 +28,23 @@ FindingCode = Literal[
 ]
 
 
-def refuse_binary(value: object) -> object:
-    """Pass a value on unless it is a float or a truth value, which cannot be an exact amount of money.
+def exact(value: object) -> object:
+    """Read a decimal string; pass any other value on unless it cannot be an exact amount of money.
 
     Raises:
-        PydanticCustomError: The value is a float or a bool.
+        PydanticCustomError: The value is a float, a bool, or a text that is no number.
     """
-    if isinstance(value, float | bool):
-        raise PydanticCustomError("inexact", "money is written as a decimal string")
-    return value
+    try:
+        if not isinstance(value, float | bool):
+            return Decimal(value) if isinstance(value, str | int) else value
+    except ArithmeticError:
+        pass
+    raise PydanticCustomError("inexact", "money is written as a decimal string")
 
 
 Money = Annotated[
     Decimal,
-    BeforeValidator(refuse_binary),
+    BeforeValidator(exact),
     WithJsonSchema({"type": "string", "pattern": r"^-?\d+(\.\d+)?$"}),
 ]
 
@@ -148,7 +151,7 @@ class Finding(Record):
 
 
 class Decision(Record):
-    """What happens with a document: post to the ledger, hold for the supplier, ask a person, or ignore."""
+    """What happens with a document: post it, hold it for the supplier, ask a person, take a person's no, ignore it."""
 
     action: Action
     reason: str

@@ -57,7 +57,7 @@ class Ledger:
     """
 
     def __init__(self, path: Path) -> None:
-        self._path = path
+        self.path = path
         self._made = False
 
     def post(self, posting: Posting, idempotency_key: str) -> Entry:
@@ -101,7 +101,7 @@ class Ledger:
 
     def _connection(self) -> sqlite3.Connection:
         if not self._made:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
+            self.path.parent.mkdir(parents=True, exist_ok=True)
             self._create()
             self._made = True
         return self._opened()
@@ -115,7 +115,7 @@ class Ledger:
                     connection.execute(statement)
 
     def _opened(self) -> sqlite3.Connection:
-        connection = sqlite3.connect(self._path, timeout=_WAIT_SECONDS, isolation_level=None)
+        connection = sqlite3.connect(self.path, timeout=_WAIT_SECONDS, isolation_level=None)
         connection.row_factory = sqlite3.Row
         return connection
 

@@ -10,6 +10,8 @@ from .reading import Refusal
 _HEADINGS: tuple[tuple[Action, str], ...] = (
     ("hold", "Held until the supplier puts it right"),
     ("ask", "Waiting for a person"),
+    ("reject", "Rejected by a person"),
+    ("ignore", "Put aside"),
 )
 
 
@@ -20,6 +22,8 @@ class Case(Record):
     kind: DocumentKind
     invoice: Invoice | None
     decision: Decision
+    entry: int | None = None
+    """Its number in the ledger; None: it is not in the ledger, or not yet."""
 
 
 def summary(cases: Iterable[Case], refused: Sequence[Refusal] = ()) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from ...protocols.contracts import Record, RunStatus, RunSummary
 from ...protocols.errors import FencedError
@@ -18,14 +17,14 @@ class MemoryJournal:
 
     def __init__(self) -> None:
         self._records: dict[str, list[Record]] = {}
-        self._summaries: dict[str, RunSummary] = {}
+        self._status: dict[str, RunStatus] = {}
         self._signals: dict[str, dict[str, bytes]] = {}
 
     def copy(self) -> MemoryJournal:
         """A journal of its own with the same contents."""
         other = MemoryJournal()
         other._records = {run: list(records) for run, records in self._records.items()}
-        other._summaries = dict(self._summaries)
+        other._status = dict(self._status)
         other._signals = {run: dict(signals) for run, signals in self._signals.items()}
         return other
 
@@ -36,18 +35,12 @@ class MemoryJournal:
             FencedError: the first record's seq is not the next one of its run.
             JournalError: the records are not consecutive lines of one run, or one is too long.
         """
-        first, last = check_append(records), records[-1]
+        first = check_append(records)
         held = self._records.get(first.run, [])
         if first.seq != len(held) + 1:
             raise FencedError(first.run, first.seq - 1, len(held))
         self._records.setdefault(first.run, held).extend(records)
-        summary = self._summaries.get(first.run)
-        if summary is None:
-            worker = worker_of(first.body)
-            summary = RunSummary(
-                run=first.run, status=status, worker=worker, started=first.at, updated=last.at, events=last.seq
-            )
-        self._summaries[first.run] = replace(summary, status=status, updated=last.at, events=last.seq)
+        self._status[first.run] = status
 
     async def read(self, run: str) -> Sequence[Record]:
         """All records of a run by seq; empty if there is no such run."""
@@ -55,7 +48,13 @@ class MemoryJournal:
 
     async def runs(self) -> Sequence[RunSummary]:
         """All runs, the most recently updated first; ties by run id."""
-        return sorted(self._summaries.values(), key=lambda summary: (-summary.updated, summary.run))
+        summaries = [self._summary(run, records) for run, records in self._records.items()]
+        return sorted(summaries, key=lambda summary: (-summary.updated, summary.run))
+
+    def _summary(self, run: str, records: list[Record]) -> RunSummary:
+        first, last = records[0], records[-1]
+        worker, status = worker_of(first.body), self._status[run]
+        return RunSummary(run=run, status=status, worker=worker, started=first.at, updated=last.at, events=last.seq)
 
     async def put(self, run: str, key: str, body: bytes) -> bool:
         """Leave a signal; False if the key is taken, and then nothing changes."""

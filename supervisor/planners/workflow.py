@@ -13,7 +13,7 @@ from ...protocols.contracts import Card, Context, Worker
 from ...protocols.errors import UsageError
 from ...protocols.messages import Done, In, Json, Out, Report
 from ...protocols.once import once
-from ...protocols.plans import Brief, Change, Condition, Fail, OnFailure, Plan, Ref, Repeat, Step
+from ...protocols.plans import PLACES, Brief, Change, Condition, Fail, OnFailure, Plan, Ref, Repeat, Step
 from ...protocols.shapes import Shape
 
 T = TypeVar("T", default=Any)
@@ -87,7 +87,7 @@ class Rules(TypedDict, total=False):
     """How a step runs; every rule has the default of `Step`."""
 
     id: str
-    """None given: the worker's name, with a number from the second use on."""
+    """None given: the worker's name, with a number from the second use on and where the name is reserved."""
     after: Sequence[Handle[Any]]
     when: Condition
     repeat: Repeat
@@ -137,7 +137,8 @@ class Workflow(Generic[In, Out]):
     def _add(self, worker: Worker[X, T], given: object, over: Handle[Any] | None, rules: Rules) -> str:
         self._unfixed("step")
         name = worker.card.name
-        step_id = rules.get("id") or (name if name not in self._steps else f"{name}-{len(self._steps) + 1}")
+        taken = self._steps.keys() | PLACES.keys()
+        step_id = rules.get("id") or (name if name not in taken else f"{name}-{len(self._steps) + 1}")
         if step_id in self._steps:
             raise UsageError(f"workflow: there is already a step {step_id!r}")
         template = given

@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,7 +41,7 @@ class Processes:
 
 
 @contextmanager
-def processes() -> Iterator[Processes]:
+def processes() -> Generator[Processes]:
     """Start the server; it ends with its input."""
     path = os.pathsep.join([*filter(None, [os.environ.get("PYTHONPATH")]), str(ROOT)])
     program = str(Path(__file__).with_name("six_steps.py"))
@@ -84,6 +84,7 @@ class Desk:
 
     def resumed(self) -> Told:
         """Take the run up, in a process each time, and answer what is in doubt by what is true, until it has ended."""
+        told: Told = {}
         for _ in range(4):
             told = self.order("resume")
             if told.get("error") == "UnknownRunError":  # nothing was durable: whoever began it begins it again

@@ -91,7 +91,7 @@ def done(order: Order, key: str) -> bool:
 
 
 class Mortal(SqliteJournal):
-    """A journal whose process may die around an event; every event is an append of its own."""
+    """A journal whose process may die around any event, whatever else is written with it."""
 
     def __init__(self, order: Order) -> None:
         super().__init__(order.journal)
@@ -99,15 +99,20 @@ class Mortal(SqliteJournal):
         self._events = 0
 
     async def append(self, records: Sequence[Record], status: RunStatus) -> None:
-        """Append event by event, and note how long the -wal was before each."""
-        for record in records:
-            self._events += 1
+        """Write the records; if one of them is the last one of this process, those before it first, by themselves."""
+        when, _, number = self._order.die.partition(" ")
+        index = int(number) - self._events - 1 if number.isdigit() else -1
+        self._events += len(records)
+        if 0 <= index < len(records):
+            if index:
+                await super().append(records[:index], status)
+            hit(self._order, f"before {number}")
             wal = self.path.with_name(self.path.name + "-wal")
-            hit(self._order, f"before {self._events}")
             length = wal.stat().st_size if wal.exists() else 0
             self.path.with_name("length").write_text(str(length), encoding="utf-8")
-            await super().append([record], status)
-            hit(self._order, f"after {self._events}")
+            await super().append(records[index : index + 1], status)
+            hit(self._order, f"{when} {number}")
+        await super().append(records, status)
 
 
 def six(order: Order) -> Worker[Goods, str]:
@@ -152,9 +157,7 @@ def six(order: Order) -> Worker[Goods, str]:
     receipt = flow.step(pay, {"cents": cents, "advice": advice})
     told = flow.step(notify, receipt)
     flow.output(flow.step(join, {"receipt": receipt, "told": told, "screened": fine}))
-    return Supervisor(
-        "desk", accepts=Goods, returns=str, team=[price, screen, advise, pay, notify, join], planner=flow
-    )
+    return Supervisor("desk", accepts=Goods, returns=str, team=[price, screen, advise, pay, notify, join], planner=flow)
 
 
 def two(order: Order) -> Worker[Goods, str]:
@@ -197,9 +200,7 @@ async def obey(order: Order) -> dict[str, Any]:
     try:
         async with Mortal(order) as journal:
             if order.do == "answer":
-                given = await answer(
-                    journal, RUN, order.question, approved=order.approved, by="eva", value=order.value
-                )
+                given = await answer(journal, RUN, order.question, approved=order.approved, by="eva", value=order.value)
                 return given.model_dump(mode="json")
             if order.do == "run":
                 return told(await run(team, Goods(item="lamp", cents=4_200), store=journal, run_id=RUN))
@@ -229,7 +230,7 @@ def _forked(order: Order) -> int:
         return child
     try:
         _say(anyio.run(partial(obey, order)))
-    except BaseException as error:  # noqa: BLE001 - the parent must not go on as two
+    except BaseException as error:
         _say({"raised": repr(error)})
     os._exit(0)
 
