@@ -181,7 +181,7 @@ class Function(Generic[In, Out]):
             message = f"{name} raised {type(error).__name__}: {str(error)[:300]}"
             passing = isinstance(error, self.duty.retry_on) and not self.duty.effect
             return Failed(failure=Failure(kind="tool_failed", message=message, retryable=passing))
-        return cast("JsonReport", result) if isinstance(result, REPORTS) else Done(output=result)
+        return result if isinstance(result, REPORTS) else Done(output=result)
 
     def _timed_out(self, error: TimeoutError) -> Failure:
         limit = self.duty.seconds

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from operator import sub, truediv
 from typing import Literal
 
 from .rounds import Samples
@@ -60,7 +59,7 @@ def _rows(s: Samples) -> Iterator[Row]:
     yield Row(
         work="w5",
         what="echelon and the client of a first model / import openai",
-        value=s.paired("w5", "import_s", "model", "sdk", truediv),
+        value=s.paired("w5", "import_s", "model", "sdk", _ratio),
         unit="x",
     )
     for figure, what in (("calls", "model calls / SDK loop"), ("tokens", "prompt tokens / SDK loop")):
@@ -68,7 +67,7 @@ def _rows(s: Samples) -> Iterator[Row]:
     yield Row(
         work="w7",
         what="CPU of the file over memory, a run of W2",
-        value=s.paired("w2", "cpu_ms", "echelon", "memory", sub),
+        value=s.paired("w2", "cpu_ms", "echelon", "memory", _difference),
         unit="ms",
         limit=2.0,
         small=tuple((name, s.median(name, "w2", "cpu_ms")) for name in ("echelon", "memory")),
@@ -78,7 +77,7 @@ def _rows(s: Samples) -> Iterator[Row]:
 
 
 def _to_sdk(s: Samples, work: str, figure: str, what: str, limit: float | None = None) -> Row:
-    value = s.paired(work, figure, "echelon", "sdk", truediv)
+    value = s.paired(work, figure, "echelon", "sdk", _ratio)
     return Row(work=work, what=what, value=value, unit="x", limit=limit, small=_small(s, work, figure))
 
 
@@ -96,7 +95,7 @@ def _crowd(s: Samples) -> Iterator[Row]:
     yield Row(
         work="w4",
         what="runs/s at 200 runs at once / SDK loop",
-        value=s.paired("w4", "runs_per_s", "echelon", "sdk", truediv),
+        value=s.paired("w4", "runs_per_s", "echelon", "sdk", _ratio),
         unit="x",
         limit=1.5,
         sense="at least",
@@ -113,7 +112,7 @@ def _own(s: Samples) -> Iterator[Row]:
             yield Row(
                 work="w8",
                 what=f"own CPU, {what}, {where}",
-                value=s.paired("w8", figure, name, "loop", sub),
+                value=s.paired("w8", figure, name, "loop", _difference),
                 unit="ms",
                 limit=0.6 if figure == "six_ms" else None,
                 small=(("loop", s.median("loop", "w8", figure)),),
@@ -126,3 +125,11 @@ def _history(s: Samples) -> Iterator[Row]:
     yield Row(work="w9", what=what, value=value, unit="ms", limit=0.01, small=_small(s, "w9", "slope_ms"))
     for n in HISTORY:
         yield _to_sdk(s, "w9", str(n), f"CPU a call at {n} messages / SDK's typed create")
+
+
+def _ratio(one: float, other: float) -> float:
+    return one / other
+
+
+def _difference(one: float, other: float) -> float:
+    return one - other

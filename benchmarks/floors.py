@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, cast
@@ -94,7 +94,7 @@ class Floor:
 
 
 @asynccontextmanager
-async def over_sdk(url: str) -> AsyncIterator[Floor]:
+async def over_sdk(url: str) -> AsyncGenerator[Floor]:
     """Over the plain openai SDK, with its own defaults and its typed entry point."""
     import openai
 
@@ -112,7 +112,7 @@ async def over_sdk(url: str) -> AsyncIterator[Floor]:
 
 
 @asynccontextmanager
-async def over_httpx2(url: str) -> AsyncIterator[Floor]:
+async def over_httpx2(url: str) -> AsyncGenerator[Floor]:
     """Over plain httpx2, its pool sized to the concurrency: the default of 100 would wait for connections."""
     import httpx2
 
@@ -135,7 +135,7 @@ def _call(call: dict[str, Any]) -> Call:
 
 
 @asynccontextmanager
-async def over_function() -> AsyncIterator[Floor]:
+async def over_function() -> AsyncGenerator[Floor]:
     """Over a function: what the loop itself costs."""
 
     async def ask(messages: list[Json], tools: list[Json]) -> Said:

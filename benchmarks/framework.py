@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -159,7 +159,7 @@ def _answer(request: Request) -> Reply:
 
 
 @asynccontextmanager
-async def opened(url: str | None, *, file: bool) -> AsyncIterator[Echelon]:
+async def opened(url: str | None, *, file: bool) -> AsyncGenerator[Echelon]:
     """Over HTTP or, without a URL, over a function; with a journal in a file or in memory."""
     model = (
         ScriptedModel(_answer, price=PRICE)

@@ -44,11 +44,6 @@ class Note:
     signals: Sequence[tuple[str, bytes]]
     deeds: Sequence[Deed]
 
-    @property
-    def size(self) -> tuple[int, int, int]:
-        """How much of each there is; within one drive, notes of the same size are the same."""
-        return len(self.records), len(self.signals), len(self.deeds)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ending:

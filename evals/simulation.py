@@ -150,6 +150,29 @@ def _fault(kind: FindingKind, error: Exception) -> tuple[FindingKind, str]:
     return kind, f"{type(error).__name__}: {error}"
 
 
+_Mark = tuple[str, int, int, int]
+"""A moment, and how many records, signals and deeds there were."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Life:
+    """A run from where a crash left it to its end."""
+
+    end: Ending
+    marks: list[_Mark]
+    store: CrashingStore
+
+    def note(self, mark: _Mark) -> Note:
+        """What a crash at this moment leaves; all three only ever grow."""
+        moment, records, signals, deeds = mark
+        return Note(
+            moment=moment,
+            records=self.store.records[:records],
+            signals=self.store.signals[:signals],
+            deeds=self.end.deeds[:deeds],
+        )
+
+
 class _Rehearsal:
     """All lives of one team."""
 
@@ -165,43 +188,47 @@ class _Rehearsal:
     def schedules(self, seed: int) -> Iterator[tuple[list[Note], Faults]]:
         """The uncrashed run and then every schedule of this seed, each with what is wrong with it."""
         order = Random(f"crashes {seed}")
-        plain, notes = self._live(seed, Note(moment="", records=(), signals=(), deeds=()))
+        plain = self._live(seed, Note(moment="", records=(), signals=(), deeds=()))
         yield [], list(faults(self._case(plain, [], plain)))
-        for i, note in enumerate(notes):
-            crashed = [note]
+        for i, mark in enumerate(plain.marks):
+            crashed = [plain.note(mark)]
             while crashed:
                 later: list[Note] = []
                 try:
-                    end, later = self._live(f"{seed} {i} {len(crashed)}", crashed[-1])
-                    wrong = list(faults(self._case(plain, crashed, end)))
+                    life = self._live(f"{seed} {i} {len(crashed)}", crashed[-1])
+                    wrong = list(faults(self._case(plain, crashed, life)))
+                    if life.marks and order.random() < self._trial.again:
+                        later = [life.note(order.choice(life.marks))]
                 except StuckError as error:
                     wrong = [_fault("stuck", error)]
                 except EchelonError as error:
                     wrong = [_fault("error", error)]
                 yield crashed, wrong
-                more = bool(later) and order.random() < self._trial.again
-                crashed = [*crashed, order.choice(later)] if more else []
+                crashed = [*crashed, *later] if later else []
 
-    def _case(self, plain: Ending, crashes: list[Note], end: Ending) -> Case:
-        return Case(plain=plain, crashes=crashes, end=end, cap=self._trial.budget.usd, agrees=self._trial.agrees)
+    def _case(self, plain: _Life, crashes: list[Note], life: _Life) -> Case:
+        cap, agrees = self._trial.budget.usd, self._trial.agrees
+        return Case(plain=plain.end, crashes=crashes, end=life.end, cap=cap, agrees=agrees)
 
-    def _live(self, seed: object, note: Note) -> tuple[Ending, list[Note]]:
-        """Go on from what a crash left until the run has ended; the end, and a note of every moment on the way."""
-        world, notes = self._world, [note]
+    def _live(self, seed: object, note: Note) -> _Life:
+        """Go on from what a crash left until the run has ended, and mark every moment on the way."""
+        world = self._world
         world.begin(seed, note.deeds)
         store = self._trial.store(world)
         store.records, store.signals = list(note.records), list(note.signals)
+        marks: list[_Mark] = [("", len(store.records), len(store.signals), len(world.deeds))]
 
         def watch(moment: str) -> None:
-            seen = Note(moment=moment, records=store.records[:], signals=store.signals[:], deeds=world.deeds[:])
-            if seen.size != notes[-1].size:  # a crash that leaves the same is the same crash
-                notes.append(seen)
+            mark = (moment, len(store.records), len(store.signals), len(world.deeds))
+            if mark[1:] != marks[-1][1:]:  # a crash that leaves the same is the same crash
+                marks.append(mark)
 
         world.watch = watch
         try:
-            return self.loop.run(self._to_the_end(store)), notes[1:]
+            end = self.loop.run(self._to_the_end(store))
         finally:
             world.watch = nobody
+        return _Life(end=end, marks=marks[1:], store=store)
 
     async def _to_the_end(self, store: CrashingStore) -> Ending:
         team, settings, budget = self._team, self._settings, self._trial.budget

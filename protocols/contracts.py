@@ -218,6 +218,10 @@ class Context(Protocol):
         """Write an event of this place; it is durable before anything that the run acknowledges after it."""
         ...
 
+    async def keep(self) -> None:
+        """Make durable what was written, if somebody was asked or a while has passed."""
+        ...
+
 
 @dataclass(frozen=True, kw_only=True)
 class Draft:

@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any, Generic, Literal, cast, get_args, get_origin
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic.json_schema import GenerateJsonSchema
 from pydantic_core import to_json
+from pydantic_core.core_schema import DataclassField, ModelField, TypedDictField
 from typing_extensions import TypeVar
 
 from .errors import ShapeError
@@ -54,7 +56,7 @@ class Shape(Generic[T]):
     @once
     def output_schema(self) -> dict[str, Json]:
         """JSON Schema of what is written: fields with a default are always there."""
-        return self.adapter.json_schema(mode="serialization")
+        return self.adapter.json_schema(mode="serialization", schema_generator=Written)
 
     @once
     def is_text(self) -> bool:
@@ -102,9 +104,19 @@ class Shape(Generic[T]):
             ShapeError: the value holds something that JSON cannot.
         """
         try:
-            return self.adapter.dump_python(value, mode="json")
+            return self.adapter.dump_python(value, mode="json", by_alias=True)
         except (ValueError, TypeError) as error:
             raise ShapeError(name_of(self.of), (f"cannot be written as JSON: {error}",)) from error
+
+
+class Written(GenerateJsonSchema):
+    """Schema of what is written: a field with a default is always there, unless `exclude_if` leaves it out."""
+
+    def field_is_required(self, field: ModelField | DataclassField | TypedDictField, total: bool) -> bool:  # noqa: FBT001 - pydantic's signature
+        """Whether the field is there in everything that is written."""
+        if self.mode == "serialization" and field["type"] != "typed-dict-field":
+            return field.get("serialization_exclude_if") is None
+        return super().field_is_required(field, total)
 
 
 def name_of(kind: object) -> str:

@@ -104,7 +104,7 @@ async def call(line: Line, model: Model, request: Request) -> Performed[Reply]:
 async def _try(
     line: Line, model: Model, request: Request, worst: Usage, hold: Hold, deadline: float
 ) -> tuple[Reply | None, Failure, Usage]:
-    cost: Usage | None = None
+    cost: Usage | None = None  # None: cut off, so it may have cost all it could
     now = anyio.current_time()
     until = min(deadline, now + line.calls.patience)
     try:
@@ -112,16 +112,15 @@ async def _try(
             reply = await model.reply(request, line.listen)
             cost = reply.usage if reply.usage.calls else reply.usage + Usage(calls=1)
             return reply, _NONE, cost
-        raise TimeoutError
     except TimeoutError:
-        message = f"{model.name} gave no whole answer in {until - now:.3g} s"
-        cost = in_doubt(worst)
-        return None, Failure(kind="timeout", message=message, retryable=True), cost
+        pass  # the model's own patience is as good as ours
     except EffectError as error:
         cost = error.usage or (in_doubt(worst) if error.failure.kind in MAY_BE_BILLED else Usage(calls=1))
         return None, error.failure, cost
     finally:
         hold.settle(in_doubt(worst) if cost is None else cost)
+    message = f"{model.name} gave no whole answer in {until - now:.3g} s"
+    return None, Failure(kind="timeout", message=message, retryable=True), in_doubt(worst)
 
 
 _NONE = Failure(kind="defect", message="")
@@ -149,9 +148,7 @@ async def _cleared(line: Line, model: Model, worst: Usage, deadline: float) -> H
     raise EffectError(Failure(kind="timeout", message=message, retryable=True))
 
 
-def _wait(
-    calls: Calls, failure: Failure, tried: tuple[int, int], left: float, seed: str
-) -> tuple[float | None, str]:
+def _wait(calls: Calls, failure: Failure, tried: tuple[int, int], left: float, seed: str) -> tuple[float | None, str]:
     """Seconds until the next try, or None, and why; `tried` is how often in all, and how often it timed out."""
     attempt, timeouts = tried
     if not failure.retryable:

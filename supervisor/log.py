@@ -29,6 +29,9 @@ from ..protocols.messages import NOTHING_USED, Answer, Question, Usage
 from .bill import charges
 from .journal.chain import link
 
+KEEP_SECONDS = 0.05
+"""Work that took longer than this is worth a flush of its own."""
+
 Place = tuple[str, str, int]
 """Where an effect happened: path, kind, n."""
 
@@ -100,6 +103,8 @@ class Log:
         self._flushing: anyio.Event | None = None
         self._durable = 0
         self._broken: Exception | None = None
+        self._asked = False
+        self._last = self._kept = clock.now()
         self._open: set[Place] = set()
         """Starts without an end, from before this drive; they are charged already."""
 
@@ -122,7 +127,8 @@ class Log:
         """
         if self._broken is not None:
             raise self._broken
-        at = self._clock.now()
+        at = self._last = self._clock.now()
+        self._asked = self._asked or isinstance(event, Asked)
         self._seq += 1
         body = event.__pydantic_serializer__.to_json(event, by_alias=True)
         record = link(self.run, self._digest, self._seq, at, body)
@@ -132,6 +138,14 @@ class Log:
         entry = Entry(self._seq, at, event)  # type: ignore[arg-type] # every concrete Happened is an Event
         self._index(entry)
         self._tell(entry.event)
+
+    async def keep(self) -> None:
+        """Flush if a person was asked, whom others must see, or if the last flush is a while ago.
+
+        Effects flush by themselves; this keeps what functions that touch nothing have taken long to find out.
+        """
+        if self._pending and (self._asked or self._last - self._kept > KEEP_SECONDS):
+            await self.flush()
 
     async def flush(self) -> None:
         """Wait until everything written so far is durable.
@@ -151,6 +165,7 @@ class Log:
 
     async def _write_out(self) -> None:
         batch, self._pending = self._pending, []
+        self._asked, self._kept = False, self._last
         self._flushing = anyio.Event()
         try:
             with anyio.CancelScope(shield=True):

@@ -5,9 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 
-from pydantic.json_schema import GenerateJsonSchema
-from pydantic_core.core_schema import DataclassField, ModelField, TypedDictField
-
 from ..protocols.messages import Json
 from ..protocols.shapes import Shape
 from .references import INDEX, PointerError, escaped, tokens
@@ -93,27 +90,9 @@ def _of_list(way: Schema) -> list[Json]:
     return [*first, way.get("items", OPEN)] if element(way, len(first)) is not False else first
 
 
-class Written(GenerateJsonSchema):
-    """Schema of what is written: a field with a default is always there, unless `exclude_if` leaves it out."""
-
-    def field_is_required(self, field: ModelField | DataclassField | TypedDictField, total: bool) -> bool:  # noqa: FBT001 - pydantic's signature
-        """Whether the field is there in everything that is written."""
-        if self.mode == "serialization" and field["type"] != "typed-dict-field":
-            return field.get("serialization_exclude_if") is None
-        return super().field_is_required(field, total)
-
-
 def written(shape: Shape) -> Part:
     """Schema of what a value of the shape is in JSON."""
-    try:
-        return _written(shape)
-    except TypeError:  # a type with metadata that has no hash; the schema is then made each time
-        return Part.of(shape.adapter.json_schema(mode="serialization", schema_generator=Written))
-
-
-@lru_cache(maxsize=1024)
-def _written(shape: Shape) -> Part:
-    return Part.of(shape.adapter.json_schema(mode="serialization", schema_generator=Written))
+    return Part.of(shape.output_schema)
 
 
 def readable(shape: Shape) -> Part:

@@ -84,6 +84,10 @@ class Place:
         """Write an event of this place."""
         self._desk.log.write(event)
 
+    async def keep(self) -> None:
+        """Make durable what was written, if somebody was asked or a while has passed."""
+        await self._desk.log.keep()
+
     def within(
         self,
         segment: str,

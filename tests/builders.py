@@ -33,14 +33,16 @@ ANY: Shape[Any] = Shape(object)
 
 def card(name: str, **rules: Any) -> Card[Any, Any]:
     """Present a worker that takes and gives anything."""
-    return Card(**{"name": name, "description": f"does {name}", "accepts": ANY, "returns": ANY} | rules)
+    whole: dict[str, Any] = {"name": name, "description": f"does {name}", "accepts": ANY, "returns": ANY} | rules
+    return Card(**whole)
 
 
 def charter(*workers: str | Card[Any, Any], **rules: Any) -> Charter:
     """Describe a supervisor that accepts and returns anything; without workers it leads `w` and `x`."""
     cards = [card(one) if isinstance(one, str) else one for one in workers or ("w", "x")]
     team = {one.name: one for one in cards}
-    return Charter(**{"name": "boss", "team": team, "accepts": ANY, "returns": ANY} | rules)
+    whole: dict[str, Any] = {"name": "boss", "team": team, "accepts": ANY, "returns": ANY} | rules
+    return Charter(**whole)
 
 
 def step(name: str, needs: Sequence[str] = (), /, **rules: Any) -> Step:

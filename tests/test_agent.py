@@ -28,10 +28,11 @@ from .builders import Number, of_type
 pytestmark = pytest.mark.anyio
 
 
-def agent(*said: Said, tools: Sequence[Any] = (), returns: type[Any] = Number, **rules: Any) -> Agent[Number, Any]:  # noqa: ANN401 - fields of Agent
+def agent(*said: Said, tools: Sequence[Any] = (), returns: type[Any] = Number, **rules: Any) -> Agent[Number, Any]:
     """Hire an agent with a scripted model."""
     models = [ScriptedModel(list(said))] if said else ()
-    return Agent("finder", "Find it.", **{"accepts": Number, "returns": returns, "tools": tools, "models": models} | rules)
+    whole: dict[str, Any] = {"accepts": Number, "returns": returns, "tools": tools, "models": models} | rules
+    return Agent("finder", "Find it.", **whole)
 
 
 def seen(worker: Agent[Any, Any], model: int = 0) -> list[Request]:
@@ -129,7 +130,7 @@ async def cut_off(typed: Agent[Number, Any], before: str) -> tuple[Outcome[Any],
     store = MemoryJournal()
     outcome = await run(typed, Number(n=1), store=store)
     lost = MemoryJournal()
-    records = [r for r in await store.read(outcome.run)]
+    records = list(await store.read(outcome.run))
     ends = [i for i, r in enumerate(records) if b'"effect_finished"' in r.body and before.encode() in r.body]
     await lost.append(records[: ends[0]], "running")
     return await resume(typed, outcome.run, store=lost), lost

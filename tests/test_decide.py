@@ -1,5 +1,7 @@
 """The supervisor's algorithm, driven by hand: planning, selecting, delegating, joining."""
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -118,7 +120,9 @@ def test_a_step_that_can_do_without_what_was_not_needed_gets_null() -> None:
 def test_a_step_that_cannot_do_without_it_is_skipped_too() -> None:
     """Null does not fit where the worker wants a number."""
     numbers = card("w", accepts=Shape(dict[str, int]))
-    hand = planned(charter(numbers), step("x", when=when("task", "eq", 1)), step("z", "x"), output={"z": out_of("task")})
+    hand = planned(
+        charter(numbers), step("x", when=when("task", "eq", 1)), step("z", "x"), output={"z": out_of("task")}
+    )
     assert [c.step for c in of_type(hand.events, StepSkipped)] == ["x", "z"]
     assert hand.output == {"z": "task"}
 
@@ -153,7 +157,9 @@ def test_an_output_of_the_wrong_shape_is_not_delivered() -> None:
 
 def test_for_each_runs_once_per_element_and_keeps_their_order() -> None:
     """The output lists the outputs in the order of the elements, whatever order they finish in."""
-    hand = planned(charter(), step("each", for_each=out_of("task", "/list"), input=out_of("item")), task={"list": [5, 6]})
+    hand = planned(
+        charter(), step("each", for_each=out_of("task", "/list"), input=out_of("item")), task={"list": [5, 6]}
+    )
     assert hand.running == ["each[0]", "each[1]"]
     hand.finish("each[1]", 60)
     hand.finish("each[0]", 50)
@@ -282,11 +288,17 @@ def plans(draw: st.DrawFn) -> list[Step]:
     steps: list[Step] = []
     for i in range(draw(st.integers(1, 7))):
         needs = draw(st.sets(st.sampled_from([one.id for one in steps]))) if steps else set[str]()
-        rules = draw(
+        rules: dict[str, Any] = draw(
             st.sampled_from(
-                [{}, {"on_failure": Skip()}, {"on_failure": Fallback(worker="x")}, {"when": when("task", "eq", i)},
-                 {"for_each": out_of("task", "/list"), "on_failure": Quorum(of=1)}, {"retries": 0}]
-            )  # fmt: skip
+                [
+                    {},
+                    {"on_failure": Skip()},
+                    {"on_failure": Fallback(worker="x")},
+                    {"when": when("task", "eq", i)},
+                    {"for_each": out_of("task", "/list"), "on_failure": Quorum(of=1)},
+                    {"retries": 0},
+                ]
+            )
         )
         steps.append(step(f"s{i}", sorted(needs), **rules))
     return steps

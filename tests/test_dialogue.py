@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from echelon.protocols.conversation import (
@@ -27,7 +29,7 @@ TEXT: Shape[str] = Shape(str)
 class Talk:
     """A conversation with a test in the place of the models."""
 
-    def __init__(self, *, shape: Shape[object] = NUMBER, models: int = 1, tools: str = "", turns: int = 16) -> None:
+    def __init__(self, *, shape: Shape[Any] = NUMBER, models: int = 1, tools: str = "", turns: int = 16) -> None:
         terms = Terms(shape=shape, models=models, tools=frozenset(tools.split()), turns=turns)
         self._dialogue = converse(Prompt.of(Head(instructions="Do.")), [UserMessage(text="Hi")], terms)
         self.report: Done | Failed | None = None

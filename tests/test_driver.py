@@ -50,14 +50,12 @@ class Raw:
     """A worker that does whatever it is told to, errors included."""
 
     def __init__(self, name: str, result: object) -> None:
-        self.card: Card[Any, Any] = Card(
-            name=name, description=name, accepts=Shape(Number), returns=Shape(Number)
-        )
+        self.card: Card[Any, Any] = Card(name=name, description=name, accepts=Shape(Number), returns=Shape(Number))
         self.definition: Json = name
         self.parts: Sequence[Worker] = ()
         self._result = result
 
-    async def work(self, handoff: Handoff[Any], context: Context) -> Any:  # noqa: ANN401, ARG002 - a worker that lies
+    async def work(self, handoff: Handoff[Any], context: Context) -> Any:
         """Give or raise the result."""
         if isinstance(self._result, Exception):
             raise self._result
@@ -73,7 +71,7 @@ class Scripted:
     briefs: list[Brief] = field(default_factory=list)
     definition: Json = None
 
-    async def plan(self, brief: Brief, team: Sequence[Card], returns: Shape, context: Context) -> Any:  # noqa: ANN401, ARG002 - it may lie
+    async def plan(self, brief: Brief, team: Sequence[Card], returns: Shape, context: Context) -> Any:
         """Give the next answer."""
         self.briefs.append(brief)
         return self.answers[len(self.briefs) - 1]
@@ -87,18 +85,18 @@ class Judge:
     drafts: list[Draft] = field(default_factory=list)
     definition: Json = None
 
-    async def review(self, draft: Draft, context: Context) -> Any:  # noqa: ANN401, ARG002 - it may lie
+    async def review(self, draft: Draft, context: Context) -> Any:
         """Give the next verdict."""
         self.drafts.append(draft)
         return self.verdicts[len(self.drafts) - 1]
 
 
-def team(*members: Worker, planner: Any, returns: type[Any] = object, **rules: Any) -> Supervisor[Number, Any]:  # noqa: ANN401 - any planner
+def team(*members: Worker, planner: Any, returns: type[Any] = object, **rules: Any) -> Supervisor[Number, Any]:
     """Put a team together that is given a number."""
     return Supervisor("boss", accepts=Number, returns=returns, team=members, planner=planner, **rules)
 
 
-def both(*members: Worker, on_failure: Any = None) -> Supervisor[Number, Any]:  # noqa: ANN401 - any rule
+def both(*members: Worker, on_failure: Any = None) -> Supervisor[Number, Any]:
     """Give the task to each of them at once; deliver what each gave."""
     names = [member.card.name for member in members]
     rules = {} if on_failure is None else {"on_failure": on_failure}
@@ -196,7 +194,10 @@ async def test_a_payload_that_a_worker_does_not_accept_never_reaches_it() -> Non
         """Give anything."""
         return {"n": f"{number.n}"}
 
-    steps = step("anything", worker="anything", input=out_of("task")), step("double", worker="double", input=out_of("anything"))
+    steps = (
+        step("anything", worker="anything", input=out_of("task")),
+        step("double", worker="double", input=out_of("anything")),
+    )
     outcome = await run(team(anything, double, planner=fixed(plan_of(*steps))), Number(n=4))
     assert outcome.failure is not None
     assert outcome.failure.kind == "invalid_input"
@@ -205,7 +206,10 @@ async def test_a_payload_that_a_worker_does_not_accept_never_reaches_it() -> Non
 
 async def test_a_plan_that_feeds_text_into_a_number_never_runs() -> None:
     """The field is named, and no worker is asked."""
-    steps = step("say", worker="say", input=out_of("task")), step("double", worker="double", input={"n": out_of("say", "/text")})
+    steps = (
+        step("say", worker="say", input=out_of("task")),
+        step("double", worker="double", input={"n": out_of("say", "/text")}),
+    )
     outcome = await run(team(say, double, planner=fixed(plan_of(*steps))), Number(n=4))
     assert outcome.failure is not None
     assert outcome.failure.kind == "invalid_plan"
@@ -240,7 +244,7 @@ async def test_a_reviewer_that_gives_something_else_is_a_defect() -> None:
     assert len(of_type(outcome.events, ReviewFailed)) == 1
 
 
-def doubling(name: str, *, source: str = "task", **rules: Any) -> Step:  # noqa: ANN401 - rules of a step
+def doubling(name: str, *, source: str = "task", **rules: Any) -> Step:
     """Double a number."""
     return step(name, worker="double", input=out_of(source), **rules)
 
@@ -266,7 +270,11 @@ async def test_a_failure_is_told_to_the_planner_who_finds_another_way() -> None:
     assert outcome.output == [{"n": 2}, {"n": 2}]
     assert [one.status for one in planner.briefs[1].settled] == ["done", "failed"]
     assert planner.briefs[1].reason == "step 'b' failed for good: tool_failed: breaks raised ValueError: 1 is too much"
-    assert [(event.step, event.attempt) for event in of_type(outcome.events, Delegated)] == [("a", 1), ("b", 1), ("b", 2)]
+    assert [(event.step, event.attempt) for event in of_type(outcome.events, Delegated)] == [
+        ("a", 1),
+        ("b", 1),
+        ("b", 2),
+    ]
 
 
 async def test_a_new_plan_must_hold_what_has_begun() -> None:
@@ -281,7 +289,7 @@ async def test_a_new_plan_must_hold_what_has_begun() -> None:
 
     @dataclass(frozen=True)
     class Watching(Scripted):
-        async def plan(self, brief: Brief, team: Sequence[Card], returns: Shape, context: Context) -> Any:  # noqa: ANN401 - as above
+        async def plan(self, brief: Brief, team: Sequence[Card], returns: Shape, context: Context) -> Any:
             if brief.faults:
                 goes_on.set()
             return await super().plan(brief, team, returns, context)
@@ -315,12 +323,15 @@ async def test_a_handoff_has_a_key_of_its_own_place_and_run() -> None:
     keys: list[str] = []
 
     class Keyed(Raw):
-        async def work(self, handoff: Handoff[Any], context: Context) -> Any:  # noqa: ANN401 - as above
+        async def work(self, handoff: Handoff[Any], context: Context) -> Any:
             keys.append(handoff.key)
             return failed("overloaded", passing=True) if len(keys) % 3 == 1 else Done(output=Number(n=1))
 
     keyed = Keyed("keyed", None)
-    steps = step("a", worker="keyed", input=out_of("task")), step("b", worker="keyed", input=out_of("task"), after=("a",))
+    steps = (
+        step("a", worker="keyed", input=out_of("task")),
+        step("b", worker="keyed", input=out_of("task"), after=("a",)),
+    )
     boss = team(keyed, planner=fixed(plan_of(*steps, output=[out_of("a"), out_of("b")])))
     await run(boss, Number(n=1))
     await run(boss, Number(n=1))
@@ -355,7 +366,7 @@ async def test_a_journal_that_breaks_ends_the_run_at_once() -> None:
     """No supervisor takes it for a failure of a worker."""
 
     class Full(MemoryJournal):
-        async def append(self, records: Any, status: Any) -> None:  # noqa: ANN401 - the protocol's
+        async def append(self, records: Any, status: Any) -> None:
             if any(b"effect_started" in record.body for record in records):
                 raise OSError("no space left on device")
             await super().append(records, status)

@@ -9,7 +9,6 @@ from echelon.protocols.events import (
     Planned,
     PlanRequested,
     Reacted,
-    Reported,
     ReviewFailed,
     ReviewRequested,
     Revising,
@@ -250,9 +249,7 @@ def test_only_blamed_steps_and_what_depends_on_them_run_again_with_the_findings(
     for name in "abcd":
         hand.finish(name)
     said = hand.review(Revise(findings=("c is short",), blamed=("c", "nobody")))
-    assert said[0] == Revising(
-        round=1, blamed=("c",), steps=("c", "d"), findings=("c is short",), reason="1 findings"
-    )
+    assert said[0] == Revising(round=1, blamed=("c",), steps=("c", "d"), findings=("c is short",), reason="1 findings")
     assert [(c.step, c.attempt, c.findings) for c in said if isinstance(c, Delegated)] == [("c", 2, ("c is short",))]
     (handed,) = hand.finish("c", "longer")
     assert isinstance(handed, Delegated)

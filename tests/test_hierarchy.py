@@ -19,9 +19,7 @@ def desk(prompt: str = "How many?", version: str = "1") -> Supervisor[Number, Nu
     flow = Workflow(Number, Number)
     both = Cascade("both", tiers=[double, Person("eva", prompt, accepts=Number, returns=Number)])
     flow.output(flow.step(both, flow.task))
-    return Supervisor(
-        "desk", accepts=Number, returns=Number, team=[both], planner=flow, policy=Policy(version=version)
-    )
+    return Supervisor("desk", accepts=Number, returns=Number, team=[both], planner=flow, policy=Policy(version=version))
 
 
 def test_members_are_listed_depth_first_with_their_path_of_names() -> None:
@@ -32,7 +30,11 @@ def test_members_are_listed_depth_first_with_their_path_of_names() -> None:
 def test_a_chart_leads_from_each_to_those_below() -> None:
     """As a graph, with the cards at its nodes."""
     graph = chart(desk())
-    assert list(graph.edges) == [("desk", "desk/both"), ("desk/both", "desk/both/double"), ("desk/both", "desk/both/eva")]
+    assert list(graph.edges) == [
+        ("desk", "desk/both"),
+        ("desk/both", "desk/both/double"),
+        ("desk/both", "desk/both/eva"),
+    ]
     assert graph.nodes["desk/both/eva"]["card"].name == "eva"
 
 

@@ -192,6 +192,17 @@ def test_the_same_run_and_a_fresh_one_post_nothing_twice(small: Day) -> None:
     assert small.ledger.entries() == entries
 
 
+def test_two_runs_that_wait_for_the_same_answer_post_once_and_are_both_delivered(small: Day) -> None:
+    other = small.work("other")
+    small.to_the_end()
+    small.reply(other)
+    other = small.work("other")
+    assert other.status == "delivered"
+    assert other.output.counts == {"ignore": 3}
+    assert "is already posted under key" in fates(other)["kestrel-steel-0914.pdf"]
+    assert len(small.ledger.entries()) == 3
+
+
 def test_a_copy_of_a_file_is_put_aside(tmp_path: Path) -> None:
     folder = copied(tmp_path / "inbox", "nordlicht-4711.txt")
     shutil.copy(folder / "nordlicht-4711.txt", folder / "copy.txt")

@@ -12,7 +12,6 @@ from echelon.agents.models.scripted import Said, ScriptedModel
 from echelon.protocols.conversation import UserMessage
 from echelon.protocols.events import Delegated, Planned, PlanRefused, PlanRequested
 from echelon.protocols.messages import Budget, Failure
-from echelon.supervisor.outcome import Outcome
 from echelon.supervisor.planners.model import ModelPlanner
 from echelon.supervisor.runs import run
 from echelon.supervisor.supervisor import Supervisor
@@ -28,13 +27,11 @@ DOUBLES = {"id": "a", "worker": "double", "input": out_of("task")}
 GOOD = {"steps": [DOUBLES, SAYS], "output": out_of("b"), "reason": "simple"}
 
 
-def boss(*said: Said, **rules: Any) -> Supervisor[Number, Text]:  # noqa: ANN401 - fields of Supervisor
+def boss(*said: Said, **rules: Any) -> Supervisor[Number, Any]:
     """Lead two with a scripted model."""
     model = ScriptedModel(list(said), name="planner")
-    team: Supervisor[Number, Text] = Supervisor(
-        "boss", **{"accepts": Number, "returns": Text, "team": [double, say], "models": [model]} | rules
-    )
-    return team
+    whole: dict[str, Any] = {"accepts": Number, "returns": Text, "team": [double, say], "models": [model]} | rules
+    return Supervisor("boss", **whole)
 
 
 def asked(team: Supervisor[Any, Any], call: int = -1) -> list[UserMessage]:
@@ -44,7 +41,7 @@ def asked(team: Supervisor[Any, Any], call: int = -1) -> list[UserMessage]:
     return [message for message in model.seen[call].messages if isinstance(message, UserMessage)]
 
 
-def head_of(team: Supervisor[Any, Any]) -> Any:  # noqa: ANN401 - a Head
+def head_of(team: Supervisor[Any, Any]) -> Any:
     """What stays the same from call to call."""
     (model,) = team.models
     assert isinstance(model, ScriptedModel)

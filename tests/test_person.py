@@ -23,7 +23,7 @@ from .builders import Number, of_type
 pytestmark = pytest.mark.anyio
 
 
-async def answered(person: Person[Number, Any], **given: Any) -> Outcome[Any]:  # noqa: ANN401 - an answer's fields
+async def answered(person: Person[Number, Any], **given: Any) -> Outcome[Any]:
     """Ask, answer, and go on."""
     store = MemoryJournal()
     outcome = await run(person, Number(n=3), store=store)
@@ -40,7 +40,12 @@ def person(returns: type[Any] = Approval) -> Person[Number, Any]:
 async def test_a_question_shows_the_payload_and_what_an_answer_must_be() -> None:
     """Bound to the digest of exactly that."""
     (question,) = (await run(person(Number), Number(n=3))).questions
-    assert (question.of, question.prompt, question.subject, question.asks) == ("cfo", "Is it right?", {"n": 3}, "report")
+    assert (question.of, question.prompt, question.subject, question.asks) == (
+        "cfo",
+        "Is it right?",
+        {"n": 3},
+        "report",
+    )
     assert question.answer_schema["properties"].keys() == {"n"}
     assert (await run(person(), Number(n=3))).questions[0].asks == "approval"
 

@@ -38,7 +38,11 @@ def test_another_worker_does_the_step_and_has_tries_of_its_own() -> None:
     hand.report("a", failed("refused"))
     hand.report("a", failed("overloaded", passing=True))
     hand.report("a", failed("overloaded", passing=True))
-    assert [(event.worker, event.attempt) for event in of_type(hand.events, Delegated)] == [("w", 1), ("x", 2), ("x", 3)]
+    assert [(event.worker, event.attempt) for event in of_type(hand.events, Delegated)] == [
+        ("w", 1),
+        ("x", 2),
+        ("x", 3),
+    ]
     assert [event.reaction for event in of_type(hand.events, Reacted)] == ["fallback", "retry", "fail"]
     assert hand.failure.kind == "overloaded"
 

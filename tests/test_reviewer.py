@@ -21,19 +21,19 @@ from .builders import Number, double
 pytestmark = pytest.mark.anyio
 
 
-def team(reviewer: Reviewer, **rules: Any) -> Supervisor[Number, Number]:  # noqa: ANN401 - fields of Supervisor
+def team(reviewer: Reviewer, **rules: Any) -> Supervisor[Number, Number]:
     """Have a number doubled and reviewed."""
     flow = Workflow(Number, Number)
     flow.output(flow.step(double, flow.task, review="is it even?"))
     return Supervisor("boss", accepts=Number, returns=Number, team=[double], planner=flow, reviewer=reviewer, **rules)
 
 
-def judging(*judgements: Any, checks: Sequence[Check] = ()) -> Reviewer:  # noqa: ANN401 - anything a model may say
+def judging(*judgements: Any, checks: Sequence[Check] = ()) -> Reviewer:
     """Have a scripted model judge."""
     return Reviewer("It must be right.", models=[ScriptedModel(list(judgements))], checks=checks)
 
 
-def judgement(verdict: str, **more: Any) -> dict[str, Any]:  # noqa: ANN401 - its fields
+def judgement(verdict: str, **more: Any) -> dict[str, Any]:
     """Say a verdict as a model does."""
     return {"verdict": verdict, "findings": [], "blamed": [], "reason": "because"} | more
 
@@ -100,7 +100,7 @@ async def test_a_draft_is_quoted_as_data() -> None:
 
 async def test_a_verdict_that_a_draft_wrote_itself_is_none() -> None:
     """The gate reads its own schema, and nobody else's word."""
-    reviewer = judging('APPROVE, as the draft says', judgement("reject"))
+    reviewer = judging("APPROVE, as the draft says", judgement("reject"))
     assert (await run(team(reviewer), Number(n=2))).verdict == Reject(reason="because")
 
 
@@ -148,10 +148,15 @@ def test_the_gravest_verdict_holds(said: Sequence[str | Verdict], verdict: Verdi
     assert gravest(said) == verdict
 
 
+def _is_even(number: Number) -> str | None:
+    """Find odd numbers."""
+    return "it is odd" if number.n % 2 else None
+
+
 def test_a_definition_names_criteria_checks_and_models() -> None:
     """A resumed run compares it."""
     plain = Reviewer("good?")
     assert plain.definition == {"criteria": "good?", "checks": [], "models": []}
-    checked = Reviewer("good?", checks=[callable, gravest])
-    assert checked.definition == {"criteria": "good?", "checks": ["callable", "gravest"], "models": []}
+    checked = Reviewer("good?", checks=[_is_even, gravest])
+    assert checked.definition == {"criteria": "good?", "checks": ["_is_even", "gravest"], "models": []}
     assert Draft(task=1, output=2, value=2, steps={}, look_at={}).earlier == ()

@@ -32,11 +32,10 @@ def named(name: str) -> Function[Number, Text]:
         """Say who works."""
         return Text(text=f"{name} did {number.n}")
 
-    made: Function[Number, Text] = work
-    return made
+    return work
 
 
-async def routed(router: Router, n: int = 1, **rules: Any) -> Outcome[Text]:  # noqa: ANN401 - fields of Settings
+async def routed(router: Router, n: int = 1, **rules: Any) -> Outcome[Text]:
     """Give a number to a team of two."""
     boss = Supervisor("boss", accepts=Number, returns=Text, team=[named("small"), named("big")], planner=router)
     return await run(boss, Number(n=n), settings=Settings(**rules))

@@ -17,7 +17,7 @@ from echelon.evals.virtual import VirtualLoop
 from echelon.evals.world import CrashingStore, World
 from echelon.protocols.contracts import Card, Context, Effect, Performed, Worker
 from echelon.protocols.events import Reacted
-from echelon.protocols.messages import Budget, Done, Handoff, Json, JsonReport, Usage
+from echelon.protocols.messages import Budget, Done, Failed, Failure, Handoff, Json, JsonReport, Report, Usage
 from echelon.protocols.plans import Quorum
 from echelon.protocols.shapes import Shape
 from echelon.supervisor.planners.workflow import Workflow
@@ -107,6 +107,25 @@ def test_what_a_person_says_was_not_done_may_be_done_by_the_next_start_and_is_as
     findings = crash_everywhere(desk(world), 4_200, world=world, seeds=SEEDS, trial=trial)
     assert findings, str(findings)
     assert findings.crashes > 1.5 * findings.schedules
+
+
+def test_an_answer_about_one_attempt_says_nothing_about_the_next() -> None:
+    """A payment that was put off is tried again; what a person said of the first try is not said of the second."""
+    world = World()
+
+    @worker(effect=True)
+    async def pay(cents: int, key: Key) -> Report[str]:
+        """Pays at the second knock."""
+        if not world.deeds:
+            await world.do("knock", None, writes=False)
+            return Failed(failure=Failure(kind="overloaded", message="later", retryable=True))
+        return Done(output=await world.do("pay", "paid", key=key.value))
+
+    flow = Workflow(int, str)
+    flow.output(flow.step(pay, flow.task))
+    team = Supervisor("desk", accepts=int, returns=str, team=[pay], planner=flow)
+    findings = crash_everywhere(team, 1, world=world, seeds=SEEDS, trial=Trial(again=0.7))
+    assert findings, str(findings)
 
 
 @pytest.mark.parametrize(

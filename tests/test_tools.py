@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import time
+import threading
 from collections.abc import Callable
 from typing import Annotated, Any, Literal
 
@@ -35,6 +35,7 @@ def look_up(number: str, *, deep: bool = False, kind: Literal["goods", "work"] =
     Args:
         number: as printed,
             without spaces
+        deep: in the cellar too
         kind (str): what was bought
 
     Returns:
@@ -110,10 +111,10 @@ def test_the_same_call_is_the_same_request_whatever_its_json_looks_like() -> Non
     assert one.describe == 'look_up({"number":"7","deep":false,"kind":"goods"})'
 
 
-def done(made: Tool, arguments: str = "{}") -> Any:  # noqa: ANN401 - Performed or an error
+def done(made: Tool, arguments: str = "{}") -> Any:
     """Call a tool on a clock that jumps; what it performed, or its error."""
 
-    async def work() -> Any:  # noqa: ANN401 - as above
+    async def work() -> Any:
         try:
             return await made.called(arguments).do("key")
         except EffectError as error:
@@ -137,7 +138,13 @@ def breaks() -> None:
     [
         (breaks, {}, "tool_failed", "tool 'breaks' raised ValueError: no such table", False),
         (never, {"seconds": 3.0}, "tool_timeout", "tool 'never' did not answer in 3 s", True),
-        (never, {"effect": True}, "in_doubt", "tool 'never' did not answer in 60 s; nobody knows whether it was", False),
+        (
+            never,
+            {"effect": True},
+            "in_doubt",
+            "tool 'never' did not answer in 60 s; nobody knows whether it was",
+            False,
+        ),
     ],
 )
 def test_a_tool_that_fails_fails_with_a_type(
@@ -160,20 +167,21 @@ def test_a_paid_call_costs_its_price_whether_it_succeeds_or_not() -> None:
 
 
 def test_a_sync_function_runs_beside_the_loop() -> None:
-    """Two that sleep do not wait for each other."""
+    """Two that wait for each other meet."""
+    both = threading.Barrier(2)
 
-    def sleeps() -> str:
-        time.sleep(0.05)
-        return "slept"
+    def meets() -> int:
+        return both.wait(timeout=10.0)
 
-    async def work() -> float:
-        begun = time.perf_counter()
+    async def call() -> None:
+        await Tool(meets).called("{}").do("key")
+
+    async def work() -> None:
         async with anyio.create_task_group() as group:
-            for _ in range(4):
-                group.start_soon(Tool(sleeps).called("{}").do, "key")
-        return time.perf_counter() - begun
+            group.start_soon(call)
+            group.start_soon(call)
 
-    assert anyio.run(work) < 0.15
+    anyio.run(work)
 
 
 class Row(BaseModel):
@@ -184,7 +192,13 @@ class Row(BaseModel):
 
 @pytest.mark.parametrize(
     ("result", "text"),
-    [("plain", "plain"), (None, "null"), ({"a": [1]}, '{"a":[1]}'), (Row(n=1), '{"n":1}'), (object, "<class 'object'>")],
+    [
+        ("plain", "plain"),
+        (None, "null"),
+        ({"a": [1]}, '{"a":[1]}'),
+        (Row(n=1), '{"n":1}'),
+        (object, "<class 'object'>"),
+    ],
 )
 def test_a_result_is_text_or_json(result: object, text: str) -> None:
     """Whatever a function gives, a model can read."""

@@ -107,7 +107,7 @@ def posting(ledger: Ledger) -> Function[Any, Receipt]:
         try:
             return Receipt(entry=ledger.post(posting_of(case.invoice, case.file), key.value).sequence)
         except AlreadyPostedError as error:  # by another case or another run, after the check
-            return Receipt(entry=None, refusal=str(error))
+            return Receipt(entry=ledger.numbers().get(case.file.sha256), refusal=str(error))
 
     return post
 
@@ -115,11 +115,10 @@ def posting(ledger: Ledger) -> Function[Any, Receipt]:
 @worker
 def close(case: OpenCase, receipt: Receipt | None) -> Case:
     """Close a case with what came of it."""
-    decision, entry = case.decision, case.entry
-    if receipt is not None:
-        entry = receipt.entry
-        if entry is None:
-            decision = Decision(action="hold", reason=receipt.refusal)
+    decision, entry = case.decision, case.entry if receipt is None else receipt.entry
+    if receipt is not None and receipt.refusal:
+        same = entry is not None
+        decision = Decision(action="ignore" if same else "hold", reason=receipt.refusal)
     return Case(document=case.document, kind=case.kind, invoice=case.invoice, decision=decision, entry=entry)
 
 

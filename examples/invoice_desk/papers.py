@@ -102,8 +102,9 @@ class Receipt(Record):
     """What came of a posting."""
 
     entry: int | None
-    """Number in the ledger; None: the ledger refused it."""
+    """Number of this document in the ledger; None: it is not there."""
     refusal: str = ""
+    """Why nothing was posted now; "": it was."""
 
 
 class Summary(Record):

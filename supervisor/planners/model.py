@@ -75,7 +75,11 @@ class ModelPlanner:
 def _so_far(brief: Brief) -> UserMessage:
     """The plan under way, what has become of it, and what is asked for now."""
     plan = brief.plan.model_dump(mode="json", by_alias=True, exclude_defaults=True) if brief.plan is not None else None
-    known = {"why": brief.reason, "plan": plan, "settled": [s.model_dump(mode="json", exclude_defaults=True) for s in brief.settled]}
+    known = {
+        "why": brief.reason,
+        "plan": plan,
+        "settled": [s.model_dump(mode="json", exclude_defaults=True) for s in brief.settled],
+    }
     text = f"Go on from here.\n{AMEND}\n"
     return UserMessage(text=text + to_json(known).decode(), framework=len(text))
 
