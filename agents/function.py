@@ -11,7 +11,7 @@ from typing import Any, Generic, Protocol, TypedDict, Union, cast, get_args, get
 import anyio
 from pydantic import BaseModel, TypeAdapter
 from pydantic_core import to_json
-from typing_extensions import Unpack
+from typing_extensions import TypeIs, Unpack
 
 from ..protocols.contracts import Card, Context, Effect, OnUnknown, Performed, Worker
 from ..protocols.conversation import digest_of
@@ -37,7 +37,6 @@ from .tools import Key, arguments_of, invoked, summary_of
 
 INJECTED = (Context, Key)
 """Types of parameters that do not come from the payload."""
-REPORTS = Done | Failed | Skipped | Waiting
 REPORT: TypeAdapter[JsonReport] = TypeAdapter(JsonReport)
 
 
@@ -181,7 +180,7 @@ class Function(Generic[In, Out]):
             message = f"{name} raised {type(error).__name__}: {str(error)[:300]}"
             passing = isinstance(error, self.duty.retry_on) and not self.duty.effect
             return Failed(failure=Failure(kind="tool_failed", message=message, retryable=passing))
-        return result if isinstance(result, REPORTS) else Done(output=result)
+        return result if _is_report(result) else Done(output=result)
 
     def _timed_out(self, error: TimeoutError) -> Failure:
         limit = self.duty.seconds
@@ -204,6 +203,10 @@ class Function(Generic[In, Out]):
         return arguments
 
 
+def _is_report(result: object) -> TypeIs[JsonReport]:
+    return isinstance(result, Done | Failed | Skipped | Waiting)
+
+
 def _output_of(annotation: Any) -> Any:
     """The type of the output: of `Done[X]`, `Report[X]` and `Done[X] | Failed`, X."""
     if get_origin(annotation) is Report or annotation is Report:
@@ -211,7 +214,7 @@ def _output_of(annotation: Any) -> Any:
     if get_origin(annotation) in (Union, UnionType):
         kinds = get_args(annotation)
         outputs = tuple(_output_of(one) for one in kinds if one not in (Failed, Skipped, Waiting))
-        return annotation if outputs == kinds else Union[outputs]  # noqa: UP007 - known only now
+        return annotation if outputs == kinds else cast("Any", Union[outputs])  # noqa: UP007 - known only now
     if isinstance(annotation, type) and issubclass(annotation, Done):
         return (annotation.__pydantic_generic_metadata__["args"] or (object,))[0]
     return annotation

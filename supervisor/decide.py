@@ -41,7 +41,7 @@ from ..protocols.messages import Approve, Done, Escalate, Failed, Failure, Failu
 from ..protocols.plans import Ref, Step
 from .graph import descendants
 from .reactions import react
-from .references import PointerError, at, holds, refs_in, resolve
+from .references import PointerError, at, holds, is_list, refs_in, resolve
 from .state import Candidate, State, Work
 
 Command = (
@@ -138,8 +138,8 @@ def _reactions(state: State) -> Iterator[Command]:
         if work.progress not in ("failing", "unsatisfied") or state.plan is None or work.step in state.results:
             continue
         step = state.plan.step(work.step)
-        if work.progress == "failing":
-            yield react(state, work, step)
+        if isinstance(work.report, Failed):
+            yield react(state, work, step, work.report.failure)
         elif step.repeat is not None and work.iteration < step.repeat.most:
             reason = f"the condition does not hold after iteration {work.iteration} of at most {step.repeat.most}"
             yield Reacted(step=work.name, attempt=work.attempt, reaction="repeat", reason=reason)
@@ -216,7 +216,7 @@ def _sample(state: State, step: Step) -> Work:
     items: Json = None
     if step.for_each is not None:
         items = at(_sources(state)[step.for_each.source], step.for_each.at)
-    item = items[0] if isinstance(items, list) and items else None
+    item = items[0] if is_list(items) and items else None
     return Work(step=step.id, name=step.id, worker=step.worker, item=item)
 
 
@@ -236,7 +236,7 @@ def _spread(state: State, step: Step, over: Ref) -> Command:
         items = at(_sources(state)[over.source], over.at)
     except PointerError as error:
         return _refused(step.id, 1, Failure(kind="invalid_input", message=f"for_each: {error}"))
-    if not isinstance(items, list):
+    if not is_list(items):
         message = (
             f"for_each of step {step.id!r} expected a list at {over.source}{over.at}, found {type(items).__name__}"
         )

@@ -260,9 +260,9 @@ async def guarded(work: Awaitable[Report]) -> JsonReport:
         raise
     except Exception as error:
         return _defect(f"{type(error).__name__}: {error}")
-    if isinstance(report, Done | Failed | Skipped | Waiting):
+    if isinstance(report, Done | Failed | Skipped | Waiting):  # pyright: ignore[reportUnnecessaryIsInstance] # it may lie
         return report
-    return _defect(f"expected a report, found {type(report).__name__}")  # pyright: ignore[reportUnreachable]
+    return _defect(f"expected a report, found {type(report).__name__}")
 
 
 def _defect(message: str) -> Failed:

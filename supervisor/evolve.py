@@ -255,10 +255,10 @@ def _reacted(state: State, event: Reacted) -> State:
     step = _step(state, work.step)
     match event.reaction:
         case "retry":
-            return _put(state, but(work, progress="ready", tries=work.tries + 1, why=event.reason))
+            return _put(state, but(work, progress="ready", report=None, tries=work.tries + 1, why=event.reason))
         case "fallback":
             worker = event.worker or work.worker
-            return _put(state, but(work, progress="ready", worker=worker, tries=1, why=event.reason))
+            return _put(state, but(work, progress="ready", report=None, worker=worker, tries=1, why=event.reason))
         case "repeat":
             return _repeated(state, work, event.reason)
         case "drop":

@@ -18,6 +18,7 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import count
 from typing import Any, Literal
 
@@ -205,7 +206,7 @@ class Place:
     async def reply(self, model: Model, request: Request) -> Reply:
         """Ask a model through the call layer."""
         log = self._desk.log
-        listen = None if log.listen is None else (lambda text: log.delta(self.path, text))
+        listen = None if log.listen is None else partial(log.delta, self.path)
         line = Line(
             path=self.path,
             account=self.account,

@@ -21,13 +21,14 @@ from .state import State, Work, may_replan
 NOBODY_ELSE_CAN_MEND: frozenset[FailureKind] = frozenset({"budget", "cancelled", "in_doubt"})
 """No fallback worker and no other plan helps: there is no money, nobody wants it, or it may already be done."""
 
-NO_PLAN_HELPS: frozenset[FailureKind] = NOBODY_ELSE_CAN_MEND | {"denied", "auth", "quota", "defect"}
+NO_PLAN_HELPS: frozenset[FailureKind] = NOBODY_ELSE_CAN_MEND | frozenset[FailureKind](
+    ("denied", "auth", "quota", "defect")
+)
 """Another plan would meet the same wall: somebody said no, a key is wrong, or a program has an error."""
 
 
-def react(state: State, work: Work, step: Step) -> Reacted:
-    """The reaction to this failed piece of work, with its reason."""
-    failure = work.report.failure if isinstance(work.report, Failed) else Failure(kind="defect", message="no report")
+def react(state: State, work: Work, step: Step, failure: Failure) -> Reacted:
+    """The reaction to the failure of a piece of work, with its reason."""
     said = f"{failure.kind}: {failure.message}"
 
     def reacted(reaction: str, reason: str, worker: str | None = None) -> Reacted:

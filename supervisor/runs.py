@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from typing import Any, Generic
 
@@ -153,7 +153,7 @@ async def start(
     budget: Budget | None = None,
     run_id: str | None = None,
     settings: Settings = DEFAULTS,
-) -> AsyncIterator[Run[Out]]:
+) -> AsyncGenerator[Run[Out]]:
     """Begin a run and watch it; leaving the block cancels what is still under way.
 
     Raises:

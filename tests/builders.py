@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any, TypeVar
 
 from echelon.agents.function import worker
-from echelon.protocols.contracts import Card, Worker
+from echelon.protocols.contracts import Card, Context, Worker
 from echelon.protocols.conversation import Head, Prompt, Request, UserMessage
 from echelon.protocols.events import Happened, Planned, PlanRefused, Reported, Reviewed
 from echelon.protocols.messages import (
@@ -14,10 +14,12 @@ from echelon.protocols.messages import (
     Failed,
     Failure,
     FailureKind,
+    Handoff,
     Json,
     JsonReport,
     Message,
     Question,
+    Report,
     Verdict,
     Waiting,
 )
@@ -226,13 +228,22 @@ def failing(name: str, kind: FailureKind = "tool_failed", *, times: int = 1_000)
     return work
 
 
+class Telling:
+    """A worker that adds one to its number, and tells what it was told."""
+
+    def __init__(self, name: str, told: list[tuple[str, tuple[str, ...]]]) -> None:
+        self.card: Card[Number, Number] = card(name, accepts=Shape(Number), returns=Shape(Number))
+        self.definition: Json = name
+        self.parts: Sequence[Worker] = ()
+        self._told = told
+
+    async def work(self, handoff: Handoff[Number], context: Context) -> Report[Number]:
+        """Add one."""
+        self._told.append((handoff.to, handoff.findings))
+        return Done(output=Number(n=handoff.payload.n + len(handoff.findings) + 1))
+
+
 def asking(text: str = "Hi", *, instructions: str = "Do.", limit: int = 100) -> Request:
     """Begin a conversation."""
     head = Head(instructions=instructions, max_output_tokens=limit)
     return Request.begin(Prompt.of(head), UserMessage(text=text))
-
-
-def countdown(*values: Json) -> Callable[[], Json]:
-    """Give one value after the other."""
-    left: Iterator[Json] = iter(values)
-    return lambda: next(left)

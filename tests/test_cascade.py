@@ -11,13 +11,13 @@ from echelon.agents.function import Function, worker
 from echelon.agents.person import Person
 from echelon.protocols.errors import EffectError, UsageError
 from echelon.protocols.events import Recovered
-from echelon.protocols.messages import Budget, Done, Failed, Failure, FailureKind, Handoff, Report, Skipped
+from echelon.protocols.messages import Budget, Done, Failed, Failure, FailureKind, Report, Skipped
 from echelon.supervisor.answers import answer
 from echelon.supervisor.journal.memory import MemoryJournal
 from echelon.supervisor.outcome import Outcome
 from echelon.supervisor.runs import resume, run
 
-from .builders import Number, failed, of_type, say
+from .builders import Number, Telling, failed, of_type, say
 
 pytestmark = pytest.mark.anyio
 
@@ -75,16 +75,7 @@ async def test_a_complaint_goes_to_the_next_with_what_was_wrong() -> None:
     """Each tier is told why those before it were not good enough."""
     told: list[tuple[str, tuple[str, ...]]] = []
 
-    class Telling:
-        def __init__(self, name: str) -> None:
-            plain = tier(name, None)
-            self.card, self.definition, self.parts = plain.card, name, ()
-
-        async def work(self, handoff: Handoff[Number], _: object) -> Done[Number]:
-            told.append((handoff.to, handoff.findings))
-            return done(len(told))
-
-    tiers = [Telling(name) for name in "abc"]
+    tiers = [Telling(name, told) for name in "abc"]
     cascade = Cascade("all", tiers=tiers, check=lambda number: "too small" if number.n < 3 else None)
     assert (await run(cascade, Number(n=0))).output == Number(n=3)
     assert told == [("a", ()), ("b", ("a: too small",)), ("c", ("a: too small", "b: too small"))]

@@ -68,7 +68,7 @@ class Scripted:
 
     answers: Sequence[object]
     replans: bool = True
-    briefs: list[Brief] = field(default_factory=list)
+    briefs: list[Brief] = field(default_factory=list[Brief])
     definition: Json = None
 
     async def plan(self, brief: Brief, team: Sequence[Card], returns: Shape, context: Context) -> Any:
@@ -82,7 +82,7 @@ class Judge:
     """A reviewer with one verdict after the other."""
 
     verdicts: Sequence[object]
-    drafts: list[Draft] = field(default_factory=list)
+    drafts: list[Draft] = field(default_factory=list[Draft])
     definition: Json = None
 
     async def review(self, draft: Draft, context: Context) -> Any:

@@ -224,6 +224,17 @@ def test_elements_dropped_for_a_quorum_leave_no_gap() -> None:
     assert hand.output == [20, 30]
 
 
+def test_work_that_is_to_be_tried_again_has_not_failed_yet() -> None:
+    """It counts for a quorum as long as it can succeed."""
+    state = planned(charter(), step("a")).state
+    for reaction in ("retry", "fallback"):
+        told = evolve(state, Reported(step="a", attempt=1, report=failed(passing=True)))
+        told = evolve(
+            told, Reacted.model_validate({"step": "a", "attempt": 1, "reaction": reaction, "reason": "once more"})
+        )
+        assert told.works["a"].report is None
+
+
 def test_an_approved_draft_is_delivered() -> None:
     """With the verdict and its reason."""
     hand = planned(REVIEWED, step("a"))

@@ -96,7 +96,7 @@ async def test_three_bad_plans_are_the_last() -> None:
 
 async def test_an_answer_without_delegation_is_nudged_once() -> None:
     """Where the team must do it, unless it need not."""
-    answer = {"steps": [], "output": {"text": "it is 2, I think"}}
+    answer: dict[str, Any] = {"steps": [], "output": {"text": "it is 2, I think"}}
     outcome = await run(boss(answer, GOOD), Number(n=1))
     assert outcome.output == Text(text="it is 2")
     stubborn = await run(boss(answer, answer), Number(n=1))

@@ -17,7 +17,11 @@ HANDOFF: Handoff[int] = Handoff(to="w", payload=7, labels=frozenset({"web"}))
 
 def saying(ruling: Ruling | None) -> Rule:
     """Make a rule that always says the same."""
-    return lambda *_: ruling
+
+    def rule(handoff: Handoff[Any], card: Card[Any, Any]) -> Ruling | None:
+        return ruling
+
+    return rule
 
 
 def test_what_no_rule_speaks_of_is_allowed() -> None:

@@ -90,12 +90,12 @@ def test_the_same_work_that_failed_for_good_is_not_handed_over_again() -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_kind_of_failure_has_its_reaction(kind: FailureKind) -> None:
     """No fallback where nobody else can mend it, no other plan where none helps; all else goes on."""
-    work = Work(step="a", name="a", worker="w", report=failed(kind))
+    work, failure = Work(step="a", name="a", worker="w"), failed(kind).failure
     with_fallback = step("a", on_failure=Fallback(worker="x"))
     state = planned(charter(replans=True), step("a")).state
     expected = "fail" if kind in NOBODY_ELSE_CAN_MEND else "fallback"
-    assert react(state, work, with_fallback).reaction == expected
-    assert react(state, work, step("a")).reaction == ("fail" if kind in NO_PLAN_HELPS else "replan")
+    assert react(state, work, with_fallback, failure).reaction == expected
+    assert react(state, work, step("a"), failure).reaction == ("fail" if kind in NO_PLAN_HELPS else "replan")
 
 
 def test_a_fixed_plan_fails_where_another_would_be_asked_for() -> None:

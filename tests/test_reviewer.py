@@ -35,7 +35,8 @@ def judging(*judgements: Any, checks: Sequence[Check] = ()) -> Reviewer:
 
 def judgement(verdict: str, **more: Any) -> dict[str, Any]:
     """Say a verdict as a model does."""
-    return {"verdict": verdict, "findings": [], "blamed": [], "reason": "because"} | more
+    whole: dict[str, Any] = {"verdict": verdict, "findings": [], "blamed": [], "reason": "because"}
+    return whole | more
 
 
 async def test_checks_see_the_output_as_its_type() -> None:

@@ -15,7 +15,7 @@ from echelon.agents.reviewer import Reviewer
 from echelon.protocols.contracts import Card, Worker
 from echelon.protocols.errors import UsageError
 from echelon.protocols.events import Asked, Delegated, Ended
-from echelon.protocols.messages import Approval, Budget, Done, Escalate, Failed, Handoff, Revise
+from echelon.protocols.messages import Approval, Budget, Escalate, Failed, Handoff, Revise
 from echelon.supervisor.drive import Settings
 from echelon.supervisor.journal.memory import MemoryJournal
 from echelon.supervisor.outcome import Outcome
@@ -24,7 +24,7 @@ from echelon.supervisor.policy import Policy, Ruling, ask, deny
 from echelon.supervisor.runs import answer, resume, run
 from echelon.supervisor.supervisor import Supervisor
 
-from .builders import Number, Text, double, kinds, of_type, say
+from .builders import Number, Telling, Text, double, kinds, of_type, say
 
 pytestmark = pytest.mark.anyio
 PERSON: Person[Number, Number] = Person("eva", "What is it really?", accepts=Number, returns=Number)
@@ -107,7 +107,11 @@ async def test_a_policy_allows_denies_or_asks(ruling: Ruling | None) -> None:
 
 async def test_a_person_may_say_no_to_a_handoff() -> None:
     """That is a denial with the person's name and note, which no other plan gets around."""
-    boss = leads("boss", double, policy=Policy((lambda *_: ask("eva", "it is a lot"),)))
+
+    def asks(handoff: Handoff[Any], card: Card[Any, Any]) -> Ruling | None:
+        return ask("eva", f"{card.name} is given a lot") if handoff.payload.n > 5 else None
+
+    boss = leads("boss", double, policy=Policy((asks,)))
     store = MemoryJournal()
     outcome = await run(boss, Number(n=6), store=store)
     await answer(store, outcome.run, outcome.questions[0].id, approved=False, by="eva", note="not today")
@@ -192,18 +196,7 @@ async def test_only_blamed_steps_and_what_depends_on_them_are_done_again() -> No
     """Their workers are told what is wrong; the others' results are kept."""
     told: list[tuple[str, tuple[str, ...]]] = []
 
-    class Telling:
-        """Tell what it was told."""
-
-        def __init__(self, name: str) -> None:
-            self.card = Card(name=name, description=name, accepts=double.card.accepts, returns=double.card.returns)
-            self.definition, self.parts = None, ()
-
-        async def work(self, handoff: Handoff[Number], _: object) -> Done[Number]:
-            told.append((handoff.to, handoff.findings))
-            return Done(output=Number(n=handoff.payload.n + 1))
-
-    first, second, third = (Telling(name) for name in ("first", "second", "third"))
+    first, second, third = (Telling(name, told) for name in ("first", "second", "third"))
     flow = Workflow(Number, Number)
     flow.output(flow.step(third, flow.step(second, flow.step(first, flow.task))))
     verdicts = iter([Revise(findings=("too small",), blamed=("second",)), None])
@@ -212,7 +205,7 @@ async def test_only_blamed_steps_and_what_depends_on_them_are_done_again() -> No
         reviewer=Reviewer(checks=[lambda _: next(verdicts)]),
     )  # fmt: skip
     outcome = await run(boss, Number(n=0))
-    assert outcome.output == Number(n=3)
+    assert outcome.output == Number(n=4)
     assert told == [("first", ()), ("second", ()), ("third", ()), ("second", ("too small",)), ("third", ())]
     attempts = [(event.step, event.attempt) for event in of_type(outcome.events, Delegated)]
     assert attempts == [("first", 1), ("second", 1), ("third", 1), ("second", 2), ("third", 2)]

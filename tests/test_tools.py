@@ -128,7 +128,7 @@ async def never() -> None:
     await anyio.sleep_forever()
 
 
-def breaks() -> None:
+async def breaks() -> None:
     """Break."""
     raise ValueError("no such table")
 
@@ -212,9 +212,26 @@ def test_a_long_result_is_cut_and_says_so() -> None:
     assert len(text) < MOST_RESULT_BYTES + 50
 
 
-@pytest.mark.parametrize("function", [lambda n: n, lambda *many: many, lambda **more: more])
-def test_a_parameter_without_a_type_is_refused(function: Callable[..., Any]) -> None:
+def untyped(n: int) -> int:
+    """Take something."""
+    return n
+
+
+def many(*n: int) -> int:
+    """Take many."""
+    return len(n)
+
+
+def named(**n: int) -> int:
+    """Take many by name."""
+    return len(n)
+
+
+@pytest.mark.parametrize("function", [untyped, many, named])
+def test_a_parameter_without_a_single_type_is_refused(function: Callable[..., Any]) -> None:
     """A model would have to guess."""
+    if function is untyped:
+        function.__annotations__.clear()
     with pytest.raises(UsageError, match="needs an annotation and must be a single value"):
         _ = Tool(function).parameters
 

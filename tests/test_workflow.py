@@ -63,8 +63,8 @@ def test_a_value_given_to_a_step_is_checked_where_it_is_written() -> None:
     flow = Workflow(Number, Number)
     flow.step(double, Number(n=4))
     assert flow.compiled.steps[0].input == {"n": 4}
+    wrong: Any = "four"
     with pytest.raises(ShapeError, match="expected Number"):
-        wrong: Any = "four"
         Workflow(Number, Number).step(double, wrong)
 
 

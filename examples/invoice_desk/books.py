@@ -73,6 +73,9 @@ def rechecking(ledger: Ledger, policy: Policy) -> Function[Any, OpenCase]:
         """Put what the bookkeeper typed through the same checks and the same policy."""
         if entered is None:
             return case
+        if (entry := ledger.numbers().get(case.file.sha256)) is not None:  # by another run, while this one waited
+            decision = Decision(action="ignore", reason=f"already posted as entry {entry}")
+            return case.model_copy(update={"decision": decision, "entry": entry})
         if entered.invoice is None:
             reason = f"set aside by the bookkeeper: {entered.note}".rstrip(": ")
             return case.ruled(Decision(action="reject", reason=reason))

@@ -63,10 +63,11 @@ class Place:
 def tell(team: Supervisor[Inbox, Summary], outcome: Outcome[Summary], place: Place, screen: Screen) -> None:
     """Print how the run stands, and leave the pictures and the summary beside the journal."""
     found = desk_view.standing(outcome.events)
-    screen.say()
-    screen.table(desk_view.HEADS, [_cut(row) for row in desk_view.rows(found)])
-    screen.say(f"\n{desk_view.counted(found)}", style="bold")
-    screen.say(f"posted: {desk_view.posted(found)}")
+    if rows := desk_view.rows(found):
+        screen.say()
+        screen.table(desk_view.HEADS, [_cut(row) for row in rows])
+        screen.say(f"\n{desk_view.counted(found)}", style="bold")
+        screen.say(f"posted: {desk_view.posted(found)}")
     screen.say(f"\nbill: {spent(outcome.usage)}", style="bold")
     for line in outcome.bill.models:
         screen.say(f"  {line.name}: {spent(line.usage)}")
@@ -98,13 +99,17 @@ def _drawn(team: Supervisor[Inbox, Summary], outcome: Outcome[Summary], data: Pa
 
 
 def _tell_waiting(outcome: Outcome[Summary], found: desk_view.Standing, place: Place, screen: Screen) -> None:
-    if not found.waiting:
+    if not outcome.questions:
         return
     screen.say("\nwaits for people (`reject` in place of `approve` says no; --note adds why)", style="bold")
     for document, question in found.waiting.items():
         reason = OpenCase.model_validate(question.subject).decision.reason
         screen.say(f"  {question.of}: {document}: {one_line(reason, 110)}", style="yellow")
         screen.say(f"    {answer_command(outcome.run, question, place)}")
+    for question in outcome.questions:
+        if question not in found.waiting.values():
+            screen.say(f"  {question.of}: {one_line(question.prompt, 110)}", style="yellow")
+            screen.say(f"    {answer_command(outcome.run, question, place)}")
 
 
 def answer_command(run: str, question: Question, place: Place) -> str:

@@ -8,9 +8,21 @@ listing -> for each file: reader -> check -> for each case: settle -> summary, w
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
-from echelon import Agent, Budget, Cascade, ModelPlanner, OpenAIModel, Person, Reviewer, Supervisor, Workflow
+from echelon import (
+    Agent,
+    Approval,
+    Budget,
+    Cascade,
+    ModelPlanner,
+    OpenAIModel,
+    Person,
+    Reviewer,
+    Supervisor,
+    Workflow,
+)
 from echelon.protocols.contracts import Model, Planner, Worker
 from echelon.protocols.messages import Answer
 from echelon.protocols.plans import Fail, Fallback
@@ -105,6 +117,17 @@ def settling(ledger: Ledger, policy: Policy) -> Supervisor[OpenCase, Case]:
     )
 
 
+def fixed_plan(
+    reader: Worker[File, Reading], check: Worker[Any, list[OpenCase]], settle: Worker[OpenCase, Case]
+) -> Workflow[Inbox, Summary]:
+    """Write down once what a model would plan for each inbox."""
+    flow = Workflow(Inbox, Summary)
+    files = flow.step(clerks.listing, flow.task)
+    readings = flow.each(reader, files["files"])
+    cases = flow.each(settle, flow.step(check, {"readings": readings, "today": files["today"]}))
+    return flow.output(flow.step(books.summary, {"files": files, "cases": cases}))
+
+
 def desk(
     ledger_path: Path, *, models: Sequence[Model] = (), policy: Policy = DESK_POLICY, budget: Budget | None = None
 ) -> Supervisor[Inbox, Summary]:
@@ -120,14 +143,7 @@ def desk(
     ledger = Ledger(ledger_path)
     reader, settle = reading(models, policy), settling(ledger, policy)
     check = books.checking(ledger, policy)
-
-    flow = Workflow(Inbox, Summary)
-    files = flow.step(clerks.listing, flow.task)
-    readings = flow.each(reader, files["files"])
-    cases = flow.each(settle, flow.step(check, {"readings": readings, "today": files["today"]}))
-    flow.output(flow.step(books.summary, {"files": files, "cases": cases}))
-
-    planner: Planner = ModelPlanner(HOW_THE_DESK_WORKS) if models else flow
+    planner: Planner = ModelPlanner(HOW_THE_DESK_WORKS) if models else fixed_plan(reader, check, settle)
     checks = [books.all_accounted_for, books.agreeing_with(ledger)]
     return Supervisor(
         "desk",
@@ -137,6 +153,7 @@ def desk(
         team=[clerks.listing, reader, check, settle, books.summary],
         planner=planner,
         reviewer=Reviewer(A_GOOD_SUMMARY if models else "", checks=checks),
+        escalate=Person("head_of_accounts", "May this be delivered?", accepts=Summary, returns=Approval),
         models=models,
         budget=budget or Budget(usd=1.0, calls=1_000, width=10_000),
     )

@@ -77,13 +77,13 @@ class Router:
 
     async def _ask(
         self, brief: Brief, team: tuple[Card, ...], models: Sequence[Model], context: Context
-    ) -> Report[Plan]:
+    ) -> Report[Plan | Change]:
         task = UserMessage(text=to_json(brief.task).decode())
         report = await ask_models(context, _prompt(team), [task], _choice(team), models)
         return _to(report.output.worker, report.output.reason) if isinstance(report, Done) else report
 
 
-def _to(worker: str, reason: str) -> Done[Plan]:
+def _to(worker: str, reason: str) -> Done[Plan | Change]:
     step = Step(id="routed", worker=worker, input={"$from": "task"})
     return Done(output=Plan(steps=(step,), output={"$from": "routed"}, reason=reason))
 
@@ -91,7 +91,7 @@ def _to(worker: str, reason: str) -> Done[Plan]:
 @lru_cache(maxsize=256)
 def _choice(team: tuple[Card[Any, Any], ...]) -> Shape:
     """What a model answers: one of these names, and why; any other name goes back to it like any wrong field."""
-    names = Literal[tuple(card.name for card in team)]  # type: ignore[valid-type] # known only now
+    names: Any = Literal[tuple(card.name for card in team)]  # a type that is known only now
     return Shape(create_model("Choice", __base__=Message, worker=(names, ...), reason=(str, ...)))
 
 

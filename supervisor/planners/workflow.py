@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, Literal, TypedDict
+from typing import Any, Generic, Literal, TypedDict, cast
 
 from pydantic_core import to_jsonable_python
 from typing_extensions import TypeVar, Unpack
@@ -192,8 +192,9 @@ def _template(value: object) -> Json:
         case Handle():
             return {"$from": value.source, "at": value.at} if value.at else {"$from": value.source}
         case Mapping():
-            return {str(key): _template(inner) for key, inner in value.items()}
+            fields = cast("Mapping[object, object]", value)
+            return {str(key): _template(inner) for key, inner in fields.items()}
         case list() | tuple():
-            return [_template(inner) for inner in value]
+            return [_template(inner) for inner in cast("Sequence[object]", value)]
         case _:
             return to_jsonable_python(value)

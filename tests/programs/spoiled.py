@@ -85,6 +85,10 @@ class Through:
         """As it is."""
         self.inner.emit(event)
 
+    async def keep(self) -> None:
+        """As it is."""
+        await self.inner.keep()
+
 
 class FinishedBeforeDone(Through):
     """Writes the end first and does the effect then."""
