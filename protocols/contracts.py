@@ -6,11 +6,13 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, Literal, Protocol
 
+from pydantic_core import to_json
 from typing_extensions import TypeVar
 
-from .conversation import Delta, Reply, Request
+from .conversation import Delta, Reply, Request, digest_of
 from .events import Event, Happened
 from .messages import NOTHING_USED, Answer, Budget, Handoff, In, Json, Out, Report, Usage, Verdict
+from .once import once
 from .plans import Brief, Change, Plan
 from .prices import Price
 from .shapes import Shape
@@ -41,6 +43,22 @@ class Card(Generic[In, Out]):
     """Declared price of one piece of its work, in USD; 0: none, or known only when the work is done."""
     depth: int = 0
     """Levels of supervisors at and below it; 0: it leads nobody."""
+
+    @once
+    def digest(self) -> str:
+        """Digest of everything that matters to a run under way."""
+        return digest_of(
+            to_json(
+                {
+                    "name": self.name,
+                    "accepts": self.accepts.input_schema,
+                    "returns": self.returns.output_schema,
+                    "writes": self.writes,
+                    "clearance": None if self.clearance is None else sorted(self.clearance),
+                    "labels": sorted(self.labels),
+                }
+            )
+        )
 
 
 class Worker(Protocol[In, Out]):

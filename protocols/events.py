@@ -157,6 +157,8 @@ class Attempted(Happened):
     failure: Failure
     elapsed: float
     """Seconds."""
+    usage: Usage = NOTHING_USED
+    """What this try cost, or was assumed to have cost; the end of the effect has the sum of all its tries."""
     wait: float | None
     """Seconds until the next try; None: there is none."""
     reason: str

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from .messages import Count, Json, Message, Name
 
@@ -24,6 +24,8 @@ class Ref(Message):
     `at` is a JSON Pointer (RFC 6901); "" is the whole output. Inside a step's input, and in JSON, a reference is the
     object `{"$from": "step", "at": "/pointer"}`.
     """
+
+    model_config = ConfigDict(serialize_by_alias=True)
 
     source: Name = Field(alias="$from")
     at: Annotated[str, Field(pattern=r"^(/[^/]*)*$")] = ""

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import cast
 
-from ..protocols.events import EffectFailed, EffectFinished, EffectStarted, Event
+from ..protocols.events import Attempted, EffectFailed, EffectFinished, EffectStarted, Event
 from ..protocols.messages import NOTHING_USED, Json, Usage
 from .staff import post_at, posts
 
@@ -81,24 +81,34 @@ def bill(events: Iterable[Event]) -> Bill:
 def charges(events: Iterable[Event]) -> Iterator[Charge]:
     """What each effect cost: as they end, then those that have not."""
     under_way: dict[tuple[str, str, int], EffectStarted] = {}
+    tried: dict[str, Usage] = {}
+    """By path, what the failed tries of the call under way there have cost."""
     for event in events:
         if isinstance(event, EffectStarted):
             place = (event.path, event.kind, event.n)
             if (lost := under_way.get(place)) is not None:
-                yield from _doubtful(lost)
+                yield from _doubtful(
+                    lost, tried.pop(event.path, NOTHING_USED) if event.kind == "model" else NOTHING_USED
+                )
             under_way[place] = event
+        elif isinstance(event, Attempted):
+            tried[event.path] = tried.get(event.path, NOTHING_USED) + event.usage
         elif isinstance(event, EffectFinished | EffectFailed):
             started = under_way.pop((event.path, event.kind, event.n), None)
+            if event.kind == "model":
+                tried.pop(event.path, None)
             if event.usage != NOTHING_USED:
                 on = _on(started.request if started is not None else None, event.kind)
                 yield Charge(path=event.path, on=on, usage=event.usage, wasted=_wasted(event))
     for started in under_way.values():
-        yield from _doubtful(started)
+        yield from _doubtful(
+            started, tried.pop(started.path, NOTHING_USED) if started.kind == "model" else NOTHING_USED
+        )
 
 
-def _doubtful(started: EffectStarted) -> Iterator[Charge]:
+def _doubtful(started: EffectStarted, tried: Usage) -> Iterator[Charge]:
     if started.reserved != NOTHING_USED:
-        usage = started.reserved.model_copy(update={"usd_assumed": started.reserved.usd})
+        usage = tried + started.reserved.model_copy(update={"usd_assumed": started.reserved.usd})
         yield Charge(path=started.path, on=_on(started.request, started.kind), usage=usage, in_doubt=True)
 
 

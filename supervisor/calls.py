@@ -12,7 +12,7 @@ What each failure of a provider looks like is the model's to know; `agents/model
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 import anyio
@@ -55,6 +55,7 @@ class Line:
     calls: Calls
     cooling: Cooling
     emit: Callable[[Attempted], None]
+    flush: Callable[[], Awaitable[None]]
     listen: Callable[[str], None] | None
 
 
@@ -92,12 +93,14 @@ async def call(line: Line, model: Model, request: Request) -> Performed[Reply]:
                 attempt=attempt,
                 failure=failure,
                 elapsed=elapsed,
+                usage=cost,
                 wait=wait,
                 reason=reason,
             )
         )
         if wait is None:
             raise EffectError(failure, wasted)
+        await line.flush()  # a crash during the next try must not forget what this one cost
         await anyio.sleep(wait)
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from pydantic_core import to_json
 
-from ..protocols.contracts import Card, Worker
+from ..protocols.contracts import Worker
 from ..protocols.conversation import digest_of
 
 if TYPE_CHECKING:
@@ -24,7 +24,9 @@ def members(worker: Worker, above: str = "") -> Iterator[tuple[str, Worker]]:
 
 def definitions(worker: Worker) -> dict[str, str]:
     """Digest of each definition in the tree: types, instructions, tools, models, policy; not of function bodies."""
-    return {path: digest_of(card_json(member.card), to_json(member.definition)) for path, member in members(worker)}
+    return {
+        path: digest_of(member.card.digest.encode(), to_json(member.definition)) for path, member in members(worker)
+    }
 
 
 def changed(before: dict[str, str], now: dict[str, str]) -> tuple[str, ...]:
@@ -36,20 +38,6 @@ def changed(before: dict[str, str], now: dict[str, str]) -> tuple[str, ...]:
     """
     paths = sorted(path for path in before.keys() | now.keys() if before.get(path) != now.get(path))
     return tuple(f"{p} ({'new' if p not in before else 'gone' if p not in now else 'changed'})" for p in paths)
-
-
-def card_json(card: Card) -> bytes:
-    """Everything of a card that matters to a run under way."""
-    return to_json(
-        {
-            "name": card.name,
-            "accepts": card.accepts.input_schema,
-            "returns": card.returns.output_schema,
-            "writes": card.writes,
-            "clearance": None if card.clearance is None else sorted(card.clearance),
-            "labels": sorted(card.labels),
-        }
-    )
 
 
 def chart(worker: Worker) -> networkx.DiGraph[str]:

@@ -171,9 +171,12 @@ class Log:
             with anyio.CancelScope(shield=True):
                 await self._journal.append(batch, self._status)
             self._durable = batch[-1].seq
-        except Exception as error:
+        except JournalError as error:
             self._broken = error
             raise
+        except Exception as error:
+            self._broken = JournalError(f"run {self.run!r} cannot be written: {error!r}")
+            raise self._broken from error
         finally:
             self._flushing.set()
             self._flushing = None

@@ -213,6 +213,7 @@ class Place:
             calls=self._desk.calls,
             cooling=self._desk.cooling,
             emit=self.emit,
+            flush=log.flush,
             listen=listen,
         )
 

@@ -34,7 +34,7 @@ class Counter:
         self.account = Account("", budget or Budget())
         self.line = Line(
             path="/a#1", account=self.account, calls=calls or Calls(), cooling=Cooling(), emit=self.tried.append,
-            listen=None,
+            flush=anyio.lowlevel.checkpoint, listen=None,
         )  # fmt: skip
 
     async def ask(self, model: ScriptedModel, request: Request | None = None) -> Performed[Reply]:

@@ -13,10 +13,10 @@ import trio.testing
 
 from echelon.agents.function import worker
 from echelon.protocols.contracts import Card, Context, Draft, Worker
+from echelon.protocols.errors import DivergedError, JournalError
 from echelon.protocols.events import Delegated, PlanFailed, PlanRefused, Reported, ReviewFailed
 from echelon.protocols.messages import (
     Approve,
-    Budget,
     Done,
     Failed,
     Handoff,
@@ -376,5 +376,26 @@ async def test_a_journal_that_breaks_ends_the_run_at_once() -> None:
         """Pay."""
         raise AssertionError("it was paid without a trace")
 
-    with pytest.raises(OSError, match="no space left"):
-        await run(both(pay, double), Number(n=1), store=Full(), budget=Budget())
+    with pytest.raises(JournalError, match="run 'full' cannot be written: OSError.'no space left on device'"):
+        await run(both(pay, double), Number(n=1), store=Full(), run_id="full")
+
+
+async def test_a_divergence_below_ends_the_run_and_is_no_failure_of_a_worker() -> None:
+    """What was recorded cannot be matched any more; siblings are called off."""
+    store = MemoryJournal()
+    lost = Raw("lost", DivergedError("/lost#1", "model", 0, "1" * 64, "2" * 64))
+
+    @worker
+    async def slow(number: Number) -> Number:
+        """Never end."""
+        await anyio.sleep_forever()
+        return number
+
+    inner = both(lost, slow)
+    flow = Workflow(Number, object)
+    flow.output(flow.step(inner, flow.task))
+    with pytest.raises(DivergedError, match="/lost#1 model 0: the journal holds request 111111111111"):
+        await run(
+            Supervisor("top", accepts=Number, returns=object, team=[inner], planner=flow), Number(n=1), store=store
+        )
+    assert (await store.runs())[0].status == "running"

@@ -9,6 +9,7 @@ from echelon.protocols.events import (
     Planned,
     PlanRequested,
     Reacted,
+    Reported,
     ReviewFailed,
     ReviewRequested,
     Revising,

@@ -10,7 +10,7 @@ from echelon.agents.person import Person
 from echelon.agents.reviewer import Reviewer
 from echelon.protocols.errors import Pause
 from echelon.protocols.events import Asked
-from echelon.protocols.messages import Approval, Done, Revise
+from echelon.protocols.messages import Answer, Approval, Done, Revise
 from echelon.supervisor.answers import answer
 from echelon.supervisor.journal.memory import MemoryJournal
 from echelon.supervisor.outcome import Outcome
@@ -69,6 +69,17 @@ async def test_a_no_is_a_denial() -> None:
 async def test_a_report_is_read_as_its_type() -> None:
     """Like anybody's."""
     assert (await answered(person(Number), approved=True, value={"n": 9})).output == Number(n=9)
+
+
+async def test_a_yes_and_a_no_may_both_be_values() -> None:
+    """For a plan that goes on either way; or a no stands for a value."""
+    for approved in (True, False):
+        outcome = await answered(person(Answer), approved=approved, note="so be it")
+        assert (outcome.output.approved, outcome.output.by, outcome.output.note) == (approved, "eva", "so be it")
+    none: Person[Number, Number] = Person(
+        "cfo", "Is it right?", accepts=Number, returns=Number, on_no=lambda answer: Number(n=len(answer.note))
+    )
+    assert (await answered(none, approved=False, note="no")).output == Number(n=2)
 
 
 async def test_a_person_whose_report_is_sent_back_is_asked_again_with_the_findings() -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from echelon.agents.agent import Agent
 from echelon.agents.function import worker
 from echelon.agents.tools import Key
 from echelon.evals.demonstration import six_steps
@@ -16,9 +17,12 @@ from echelon.evals.simulation import Trial, crash_everywhere
 from echelon.evals.virtual import VirtualLoop
 from echelon.evals.world import CrashingStore, World
 from echelon.protocols.contracts import Card, Context, Effect, Performed, Worker
+from echelon.protocols.conversation import Reply, Request
+from echelon.protocols.errors import EffectError
 from echelon.protocols.events import Reacted
 from echelon.protocols.messages import Budget, Done, Failed, Failure, Handoff, Json, JsonReport, Report, Usage
 from echelon.protocols.plans import Quorum
+from echelon.protocols.prices import Rates
 from echelon.protocols.shapes import Shape
 from echelon.supervisor.planners.workflow import Workflow
 from echelon.supervisor.runs import run
@@ -225,3 +229,34 @@ def test_eight_parallel_specialists_never_pass_a_cap_that_is_too_small_for_all()
             counts.add(len(world.deeds))
     assert min(counts) >= 2
     assert len(counts) > 2
+
+
+class Flaky:
+    """A model whose first two calls are lost on the way back, though they were billed."""
+
+    name = "flaky"
+    price = Rates(input=10.0, output=40.0)
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    async def reply(self, request: Request, listen: Callable[[str], None] | None = None) -> Reply:
+        """Answer from the third call on."""
+        lost = len(self._world.deeds) < 2
+        usage = Usage(calls=1, input=request.size, output=4_000)
+        usage = usage.model_copy(update={"usd": self.price.usd(usage)})
+        await self._world.do("call", None, usd=usage.usd, writes=False)
+        if lost:
+            raise EffectError(Failure(kind="connection", message="lost", retryable=True))
+        return Reply(text="fine", usage=usage)
+
+
+def test_the_tries_of_a_call_that_a_crash_cut_off_are_all_on_the_bill() -> None:
+    """Each try that was lost may have been billed; the next process knows of all of them."""
+    world = World()
+    agent = Agent("agent", "Say.", accepts=str, returns=str, models=[Flaky(world)])
+    flow = Workflow(str, str)
+    flow.output(flow.step(agent, flow.task))
+    desk = Supervisor("desk", accepts=str, returns=str, team=[agent], planner=flow)
+    findings = crash_everywhere(desk, "x", world=world, seeds=SEEDS)
+    assert findings, str(findings)

@@ -164,7 +164,7 @@ class Workflow(Generic[In, Out]):
         """The plan as data; fixed from its first use on."""
         return Plan(steps=tuple(self._steps.values()), output=self._output, reason="fixed workflow")
 
-    @property
+    @once
     def definition(self) -> Json:
         """The plan."""
         return self.compiled.model_dump(mode="json", by_alias=True)
