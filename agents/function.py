@@ -59,6 +59,8 @@ class Duty:
     """Labels of data it may be given; None: any."""
     labels: frozenset[str] = frozenset()
     """Labels its output carries beside those of its input."""
+    version: str = ""
+    """What it was configured with, in words of the user's: a resumed run notices when this has changed."""
 
 
 @dataclass(frozen=True)
@@ -114,7 +116,13 @@ class Function(Generic[In, Out]):
     @once
     def definition(self) -> Json:
         """How it works; its body is not compared."""
-        return {"function": self.function.__qualname__, "effect": self.duty.effect, "on_unknown": self.duty.on_unknown}
+        duty = self.duty
+        return {
+            "function": self.function.__qualname__,
+            "effect": duty.effect,
+            "on_unknown": duty.on_unknown,
+            "version": duty.version,
+        }
 
     @property
     def parts(self) -> Sequence[Worker]:
@@ -217,7 +225,7 @@ def _output_of(annotation: Any) -> Any:
         return annotation if outputs == kinds else cast("Any", Union[outputs])  # noqa: UP007 - known only now
     if isinstance(annotation, type) and issubclass(annotation, Done):
         return (annotation.__pydantic_generic_metadata__["args"] or (object,))[0]
-    return annotation
+    return cast("Any", annotation)
 
 
 class Duties(TypedDict, total=False):
@@ -230,6 +238,7 @@ class Duties(TypedDict, total=False):
     retry_on: tuple[type[Exception], ...]
     clearance: frozenset[str]
     labels: frozenset[str]
+    version: str
 
 
 class Making(Protocol):

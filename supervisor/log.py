@@ -12,6 +12,7 @@ import anyio
 
 from ..protocols.contracts import Clock, Journal, Listener, Record, RunStatus
 from ..protocols.conversation import Delta
+from ..protocols.errors import JournalError
 from ..protocols.events import (
     Answered,
     AnswerRefused,

@@ -32,10 +32,14 @@ class Counter:
     def __init__(self, budget: Budget | None = None, calls: Calls | None = None) -> None:
         self.tried: list[Attempted] = []
         self.account = Account("", budget or Budget())
+        self.flushed = 0
         self.line = Line(
             path="/a#1", account=self.account, calls=calls or Calls(), cooling=Cooling(), emit=self.tried.append,
-            flush=anyio.lowlevel.checkpoint, listen=None,
+            flush=self._flush, listen=None,
         )  # fmt: skip
+
+    async def _flush(self) -> None:
+        self.flushed += 1
 
     async def ask(self, model: ScriptedModel, request: Request | None = None) -> Performed[Reply]:
         """Ask a model."""
@@ -85,6 +89,7 @@ def test_a_provider_that_says_when_is_asked_again_then() -> None:
     (tried,) = counter.tried
     assert (tried.attempt, tried.wait, tried.reason, tried.path) == (1, 7.0, "the provider said when", "/a#1")
     assert performed.usage.calls == 2
+    assert (tried.usage.calls, counter.flushed) == (1, 1), "what it cost is durable before the next try"
 
 
 def test_backoff_doubles_with_jitter_and_the_same_request_waits_the_same() -> None:

@@ -25,6 +25,7 @@ from echelon.protocols.messages import (
     Report,
     Revise,
     Skipped,
+    Usage,
     Verdict,
 )
 from echelon.protocols.plans import Brief, Change, Plan, Skip, Step
@@ -126,6 +127,26 @@ async def test_a_defect_in_one_of_two_parallel_workers_leaves_the_other_its_resu
     assert outcome.failure.kind == "tool_failed"
     assert outcome.failure.message == "breaks raised ValueError: 4 is too much"
     assert outcome.partial == {"double": {"n": 8}}
+
+
+async def test_the_bill_holds_what_failed_beside_what_did_not() -> None:
+    """By worker, and as a whole; spending survives failures."""
+
+    @worker(usd=0.5)
+    async def dear(number: Number) -> Number:
+        """Fail for money."""
+        raise ValueError(f"{number.n} is too much")
+
+    @worker(usd=0.25)
+    async def cheap(number: Number) -> Number:
+        """Succeed for less."""
+        return number
+
+    outcome = await run(both(dear, cheap), Number(n=4))
+    assert outcome.partial == {"cheap": {"n": 4}}
+    assert {line.name: line.usage.usd for line in outcome.bill.workers} == {"dear": 0.5, "cheap": 0.25}
+    assert outcome.usage == outcome.bill.total == Usage(calls=2, usd=0.75)
+    assert last_reports(outcome)["dear"].usage == Usage(calls=1, usd=0.5)
 
 
 @pytest.mark.parametrize(
@@ -376,7 +397,7 @@ async def test_a_journal_that_breaks_ends_the_run_at_once() -> None:
         """Pay."""
         raise AssertionError("it was paid without a trace")
 
-    with pytest.raises(JournalError, match="run 'full' cannot be written: OSError.'no space left on device'"):
+    with pytest.raises(JournalError, match=r"run 'full' cannot be written: OSError\('no space left on device'\)"):
         await run(both(pay, double), Number(n=1), store=Full(), run_id="full")
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import shlex
+import shutil
+import sys
 from argparse import Namespace
 from pathlib import Path
 
@@ -56,4 +59,12 @@ def command(args: Namespace, *words: str) -> str:
         "echelon show run-1 --journal 'my runs.db'"
     """
     where = [] if Path(args.journal) == DEFAULT else ["--journal", str(args.journal)]
-    return shlex.join(["echelon", *words, *where])
+    return shlex.join([program(), *words, *where])
+
+
+def program() -> str:
+    """How this command is called from here: by its name if the shell would find it, else by its path."""
+    called = Path(sys.argv[0])
+    if called.name != "echelon" or shutil.which("echelon") is not None:
+        return "echelon"
+    return os.path.relpath(called) if called.is_relative_to(Path.cwd()) else str(called)
