@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from echelon.agents.function import worker
-from echelon.protocols.contracts import Card, Context, Worker
+from echelon.protocols.contracts import Card, Context, Draft, Worker
 from echelon.protocols.conversation import Head, Prompt, Request, UserMessage
 from echelon.protocols.events import Happened, Planned, PlanRefused, Reported, Reviewed
 from echelon.protocols.messages import (
@@ -23,7 +24,7 @@ from echelon.protocols.messages import (
     Verdict,
     Waiting,
 )
-from echelon.protocols.plans import Fault, FaultKind, Plan, Step
+from echelon.protocols.plans import Brief, Fault, FaultKind, Plan, Step
 from echelon.protocols.shapes import Shape
 from echelon.supervisor.decide import Command, decide
 from echelon.supervisor.evolve import evolve
@@ -241,6 +242,35 @@ class Telling:
         """Add one."""
         self._told.append((handoff.to, handoff.findings))
         return Done(output=Number(n=handoff.payload.n + len(handoff.findings) + 1))
+
+
+@dataclass(frozen=True)
+class Scripted:
+    """A planner with one answer after the other."""
+
+    answers: Sequence[object]
+    replans: bool = True
+    briefs: list[Brief] = field(default_factory=list[Brief])
+    definition: Json = None
+
+    async def plan(self, brief: Brief, team: Sequence[Card], returns: Shape, context: Context) -> Any:
+        """Give the next answer."""
+        self.briefs.append(brief)
+        return self.answers[len(self.briefs) - 1]
+
+
+@dataclass(frozen=True)
+class Judge:
+    """A reviewer with one verdict after the other."""
+
+    verdicts: Sequence[object]
+    drafts: list[Draft] = field(default_factory=list[Draft])
+    definition: Json = None
+
+    async def review(self, draft: Draft, context: Context) -> Any:
+        """Give the next verdict."""
+        self.drafts.append(draft)
+        return self.verdicts[len(self.drafts) - 1]
 
 
 def asking(text: str = "Hi", *, instructions: str = "Do.", limit: int = 100) -> Request:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import anyio
@@ -12,7 +12,7 @@ import trio
 import trio.testing
 
 from echelon.agents.function import worker
-from echelon.protocols.contracts import Card, Context, Draft, Worker
+from echelon.protocols.contracts import Card, Context, Worker
 from echelon.protocols.errors import DivergedError, JournalError
 from echelon.protocols.events import Delegated, PlanFailed, PlanRefused, Reported, ReviewFailed
 from echelon.protocols.messages import (
@@ -36,7 +36,7 @@ from echelon.supervisor.planners.workflow import Workflow, fixed
 from echelon.supervisor.runs import run
 from echelon.supervisor.supervisor import Supervisor
 
-from .builders import Number, Text, add, double, failed, of_type, out_of, plan_of, say, step
+from .builders import Judge, Number, Scripted, Text, add, double, failed, of_type, out_of, plan_of, say, step
 
 pytestmark = pytest.mark.anyio
 
@@ -61,35 +61,6 @@ class Raw:
         if isinstance(self._result, Exception):
             raise self._result
         return self._result
-
-
-@dataclass(frozen=True)
-class Scripted:
-    """A planner with one answer after the other."""
-
-    answers: Sequence[object]
-    replans: bool = True
-    briefs: list[Brief] = field(default_factory=list[Brief])
-    definition: Json = None
-
-    async def plan(self, brief: Brief, team: Sequence[Card], returns: Shape, context: Context) -> Any:
-        """Give the next answer."""
-        self.briefs.append(brief)
-        return self.answers[len(self.briefs) - 1]
-
-
-@dataclass(frozen=True)
-class Judge:
-    """A reviewer with one verdict after the other."""
-
-    verdicts: Sequence[object]
-    drafts: list[Draft] = field(default_factory=list[Draft])
-    definition: Json = None
-
-    async def review(self, draft: Draft, context: Context) -> Any:
-        """Give the next verdict."""
-        self.drafts.append(draft)
-        return self.verdicts[len(self.drafts) - 1]
 
 
 def team(*members: Worker, planner: Any, returns: type[Any] = object, **rules: Any) -> Supervisor[Number, Any]:

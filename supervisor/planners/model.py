@@ -19,7 +19,7 @@ from ...protocols.conversation import Head, OutputCard, Prompt, UserMessage
 from ...protocols.messages import Json, Report
 from ...protocols.plans import Brief, Change, Plan
 from ...protocols.shapes import Shape
-from ...protocols.signatures import signature
+from ...protocols.signatures import signatures
 
 PLAN, CHANGE = Shape(Plan), Shape(Change)
 
@@ -93,12 +93,11 @@ def _faults(brief: Brief) -> UserMessage:
 
 @lru_cache(maxsize=256)
 def _prompt(instructions: str, team: tuple[Card[Any, Any], ...], returns: Shape, limit: int) -> Prompt:
-    workers = "\n".join(
-        f"- {card.name}: {card.description} {signature(card.accepts.input_schema)} -> "
-        f"{signature(card.returns.output_schema)}"
-        for card in team
-    )
-    text = f"{GRAMMAR}{signature(returns.input_schema)}\nWorkers:\n{workers}"
+    given = [schema for card in team for schema in (card.accepts.input_schema, card.returns.input_schema)]
+    (wanted, *lines), types = signatures([returns.input_schema, *given])
+    pairs = zip(team, lines[::2], lines[1::2], strict=True)
+    workers = [f"- {card.name}: {card.description} {accepts} -> {output}" for card, accepts, output in pairs]
+    text = "\n".join([f"{GRAMMAR}{wanted}", *(["Types:", *types] if types else []), "Workers:", *workers])
     whole = f"{instructions}\n\n{text}" if instructions else text
     output = OutputCard(name="plan", output_schema=_schema([card.name for card in team]), strict=False)
     return Prompt.of(Head(instructions=whole, framework=len(text), output=output, max_output_tokens=limit))
