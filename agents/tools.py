@@ -106,7 +106,7 @@ class Tool:
 
     async def _do(self, given: BaseModel, key: str) -> Performed[str]:
         arguments = {name: getattr(given, name) for name in type(given).model_fields}
-        if (keyed := keyed_parameter(self.function)) is not None:
+        if (keyed := self._keyed) is not None:
             arguments[keyed] = Key(key)
         try:
             with anyio.fail_after(self.seconds):

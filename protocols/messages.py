@@ -73,7 +73,7 @@ class Usage(Message):
             return self
         if self is NOTHING_USED:
             return other
-        return Usage(  # a third of the time of `model_construct`
+        return Usage(  # faster than `model_construct`
             calls=self.calls + other.calls,
             input=self.input + other.input,
             cache_read=self.cache_read + other.cache_read,

@@ -41,10 +41,11 @@ def signatures(schemas: Sequence[Schema]) -> tuple[list[str], list[str]]:
         (['Point', '[Point]'], ['Point = {x?: number, y?: number, name?: string}'])
     """
     titles: dict[str, str] = {}
-    lines = [_type(schema, schema.get("$defs", {}), 0, titles) for schema in schemas]
+    lines: list[str] = [_type(schema, schema.get("$defs", {}), 0, titles) for schema in schemas]
     defined: dict[str, str] = {}
     for text in sorted(titles, key=len, reverse=True):
-        times = sum(line.count(text) for line in (*lines, *defined.values()))
+        texts: list[str] = [*lines, *defined.values()]
+        times = sum(line.count(text) for line in texts)
         if times < WORTH_A_NAME or len(text) < LEAST_LENGTH:
             continue
         name = next(name for name in _names(titles[text]) if name not in defined)

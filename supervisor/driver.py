@@ -231,12 +231,10 @@ class Driver:
         draft = _draft(self.state, request)
         where = "escalation" if request.by else "review"
         context = self._context.within(f"{where}#{request.round + 1}", labels=draft.labels)
-        if request.by:
+        if request.by or self._crew.reviewer is None:
             report = await guarded(self._judged_by_person(draft, request, context))
-        elif self._crew.reviewer is not None:
-            report = await guarded(self._crew.reviewer.review(draft, context))
         else:
-            report = Done(output=Approve(reason="there is no reviewer"))
+            report = await guarded(self._crew.reviewer.review(draft, context))
         if isinstance(report, Done) and isinstance(report.output, Approve | Revise | Reject | Escalate):
             return Reviewed(round=request.round, verdict=report.output)
         return ReviewFailed(round=request.round, report=_unusable(report, "the reviewer must give a verdict"))

@@ -167,6 +167,15 @@ def test_what_comes_up_while_the_planner_is_asked_is_asked_afterwards() -> None:
     assert hand.state.failure is not None, "two rounds, and both are taken"
 
 
+def test_what_needs_a_failed_step_is_not_skipped_while_the_planner_may_mend_it() -> None:
+    """Only when the planner has left it as it is."""
+    hand = planned(charter(replans=True, budget=Budget(rounds=1)), step("a"), step("b", "a"))
+    hand.report("a", failed())
+    assert of_type(hand.events, StepSkipped) == []
+    hand.plan(step("a"), step("b", "a"))
+    assert [event.step for event in of_type(hand.events, StepSkipped)] == ["b"]
+
+
 def test_a_refused_change_is_asked_again_with_what_came_up_meanwhile() -> None:
     """The brief of the next proposal tells it already."""
     hand = planned(charter(replans=True), step("a", look=True), step("b"))

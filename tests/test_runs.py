@@ -296,7 +296,6 @@ async def test_an_answer_of_the_wrong_shape_is_recorded_refused_and_asked_for_ag
     outcome = await run(PERSON, Number(n=1), store=store)
     await answer(store, outcome.run, outcome.questions[0].id, approved=True, by="eva", value={"n": "seven"})
     again = await resume(PERSON, outcome.run, store=store)
-    assert again.status == "waiting"
     assert len(of_type(again.events, AnswerRefused)) == 1
     assert open_questions(again.events) == list(again.questions)
     await answer(store, outcome.run, again.questions[0].id, approved=True, by="eva", value={"n": 7})
@@ -335,10 +334,9 @@ async def test_an_answer_to_a_question_that_was_never_asked_is_refused_by_the_ru
     """Anybody may write to an inbox."""
     store = MemoryJournal()
     outcome = await run(PERSON, Number(n=1), store=store)
-    forged = Answer(question="forged", digest="d", approved=True, by="mallory")
-    await store.put(outcome.run, "forged", forged.model_dump_json().encode())
+    forged = Answer(question="forged", digest="d", approved=True, by="mallory").model_dump_json()
+    await store.put(outcome.run, "forged", forged.encode())
     again = await resume(PERSON, outcome.run, store=store)
-    assert again.status == "waiting"
     assert of_type(again.events, AnswerRefused)[0].reason == "this run has not asked that question"
 
 
@@ -356,8 +354,7 @@ async def test_a_parked_run_without_answers_is_not_driven() -> None:
     store = MemoryJournal()
     outcome = await run(PERSON, Number(n=1), store=store)
     again = await resume(PERSON, outcome.run, store=store)
-    assert (again.status, again.questions) == ("waiting", outcome.questions)
-    assert len(again.events) == len(outcome.events)
+    assert (again.questions, len(again.events)) == (outcome.questions, len(outcome.events))
 
 
 async def test_changed_definitions_are_refused_unless_pinned_or_migrated() -> None:

@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field
 
 from echelon.protocols.messages import Json
 from echelon.protocols.shapes import Shape
-from echelon.protocols.signatures import signature
+from echelon.protocols.signatures import signature, signatures
 
 
 class Line(BaseModel):
@@ -59,6 +59,32 @@ def test_a_type_is_one_line(kind: type[object], line: str) -> None:
 def test_schemas_of_others_are_read_too(schema: dict[str, Json], line: str) -> None:
     """Remote agents bring their own."""
     assert signature(schema) == line
+
+
+class Basket(BaseModel):
+    """Lines, one of them the first."""
+
+    first: Line
+    others: list[Line]
+
+
+def test_a_type_that_stands_in_many_lines_is_said_once() -> None:
+    """A long one, under its name; what is read and what is written of it may differ, and are then two."""
+    line = signature(Shape(Line).input_schema)
+    written = signature(Shape(Line).output_schema)
+    assert line != written
+    shape = Shape(Basket)
+    lines, named = signatures([shape.input_schema, shape.output_schema, Shape(int).input_schema])
+    assert lines == ["{first: Line, others: [Line]}", "{first: Line2, others: [Line2]}", "integer"]
+    assert sorted(named) == [f"Line = {line}", f"Line2 = {written}"]
+
+
+def test_a_type_that_stands_once_or_is_short_is_said_where_it_stands() -> None:
+    """A name would save nothing."""
+    schema = Shape(list[Line]).input_schema
+    assert signatures([schema]) == ([signature(schema)], [])
+    short = {"title": "N", "type": "object", "properties": {"n": {"type": "integer"}}}
+    assert signatures([short, short]) == (["{n?: integer}", "{n?: integer}"], [])
 
 
 def test_a_type_that_holds_itself_ends() -> None:

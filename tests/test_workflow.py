@@ -101,6 +101,13 @@ def test_steps_are_named_after_their_workers() -> None:
         flow.step(say, flow.task, id="double-2")
 
 
+def test_a_plan_knows_its_steps_by_their_ids() -> None:
+    """An id that is nobody's is an error."""
+    assert plan_of(step("a"), step("b")).step("b") == step("b")
+    with pytest.raises(KeyError):
+        plan_of(step("a")).step("b")
+
+
 def test_a_plan_that_has_been_used_is_fixed() -> None:
     """What is added later would silently not be there."""
     flow = Workflow(Number, Number)
