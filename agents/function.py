@@ -151,6 +151,7 @@ class Function(Generic[In, Out]):
             worst=self._price,
             writes=self.duty.effect,
             on_unknown=self.duty.on_unknown,
+            shape=self.card.returns,
             describe=f"{self.card.name}({to_json(payload).decode()[:500]})",
         )
         return await context.perform(effect)

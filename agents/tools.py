@@ -100,6 +100,7 @@ class Tool:
             do=partial(self._do, given),
             writes=self.effect,
             on_unknown=self.on_unknown,
+            decode=as_text,  # what a person said was its result may be anything
             worst=self._price,
             describe=f"{self.name}({to_json(given).decode()[:500]})",
         )

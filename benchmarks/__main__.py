@@ -9,6 +9,7 @@ from pathlib import Path
 
 from pydantic_core import to_json
 
+from . import profile
 from .bars import Row, rows
 from .rounds import LINEUP, Samples, sampled
 from .table import environment, show
@@ -24,8 +25,6 @@ def main() -> None:
     """Measure, print the table, and say how to look into what was missed."""
     given = _arguments()
     if given.profile:
-        from . import profile
-
         profile.show(given.profile)
         return
     works: list[str] = given.works or list(LINEUP)
@@ -47,7 +46,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--quick", action="store_true", help="one short round; rough")
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write rows and samples as JSON")
-    parser.add_argument("--profile", choices=[*LINEUP, "w7"], metavar="WORK", help="the top of a profile instead")
+    parser.add_argument("--profile", choices=profile.WORKS, metavar="WORK", help="the top of a profile instead")
     given = parser.parse_args()
     if unknown := set(given.works) - LINEUP.keys():
         parser.error(f"no such work: {', '.join(sorted(unknown))}")

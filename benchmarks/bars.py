@@ -56,12 +56,9 @@ def _rows(s: Samples) -> Iterator[Row]:
     yield from _fan(s)
     yield from _crowd(s)
     yield _to_sdk(s, "w5", "import_s", "import echelon / import openai", limit=0.35)
-    yield Row(
-        work="w5",
-        what="echelon and the client of a first model / import openai",
-        value=s.paired("w5", "import_s", "model", "sdk", _ratio),
-        unit="x",
-    )
+    for name, what in (("names", "the classes of a first team"), ("model", "a model and what its first call loads")):
+        value, seconds = s.paired("w5", "import_s", name, "sdk", _ratio), s.median(name, "w5", "import_s")
+        yield Row(work="w5", what=f"{what} / import openai", value=value, unit="x", small=(("echelon", seconds),))
     for figure, what in (("calls", "model calls / SDK loop"), ("tokens", "prompt tokens / SDK loop")):
         yield _to_sdk(s, "w6", figure, what)
     yield Row(

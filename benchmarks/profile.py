@@ -1,20 +1,26 @@
-"""Where Echelon's time goes at one work: the top of a cProfile."""
+"""Where Echelon's time goes at one work: the top of a cProfile, or of its imports."""
 
 from __future__ import annotations
 
 import asyncio
 import cProfile
 import pstats
+import subprocess
+import sys
 
 from .server import served
 from .works import CROWD, SECONDS_A_CALL, SLOW, Contender, contender
 
 RUNS = 100
 LINES = 30
+WORKS = ("w1", "w2", "w3", "w4", "w5", "w7", "w8", "w9")
 
 
 def show(work: str) -> None:
-    """Print the functions that took most time themselves, callees not counted."""
+    """Print what took most time itself, callees not counted."""
+    if work == "w5":
+        _imports()
+        return
     with served() as origin:
         milliseconds = round(SECONDS_A_CALL * 1_000) if work in SLOW else 0
         url = None if work == "w8" else f"{origin}/{milliseconds}/v1"
@@ -22,10 +28,16 @@ def show(work: str) -> None:
     pstats.Stats(profile).sort_stats("tottime").print_stats(LINES)
 
 
+def _imports() -> None:
+    command = [sys.executable, "-X", "importtime", "-c", "import echelon"]
+    said = subprocess.run(command, check=True, capture_output=True, text=True).stderr.splitlines()
+    own = sorted(said[1:], key=lambda line: int(line.partition(":")[2].split("|")[0]), reverse=True)
+    print("\n".join([said[0], *own[:LINES]]))
+
+
 async def _profiled(work: str, url: str | None) -> cProfile.Profile:
-    name = "echelon" if work in ("w2", "w4", "w7") else "memory"
     profile = cProfile.Profile()
-    async with contender(name, url) as it:
+    async with contender("memory" if work in ("w8", "w9") else "echelon", url) as it:
         await _do(it, work)
         with profile:
             await _do(it, work)

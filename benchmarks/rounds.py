@@ -19,7 +19,7 @@ LINEUP: dict[str, tuple[str, ...]] = {
     "w2": ("echelon", "memory", "sdk", "httpx2"),
     "w3": ("echelon", "sdk", "httpx2"),
     "w4": ("echelon", "sdk", "httpx2"),
-    "w5": ("echelon", "model", "sdk", "httpx2"),
+    "w5": ("echelon", "names", "model", "sdk", "httpx2"),
     "w6": ("echelon", "sdk", "httpx2"),
     "w8": ("echelon", "memory", "loop"),
     "w9": ("echelon", "sdk", "httpx2"),

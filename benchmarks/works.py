@@ -158,17 +158,18 @@ SLOW = frozenset({"w3", "w4"})
 
 IMPORTS = {
     "echelon": "import echelon",
-    "model": (
-        "import echelon, anyio; from echelon.agents.models.clients import client_at; "
-        "anyio.run(client_at, ('http://127.0.0.1/v1', 'none'))"
-    ),
+    "names": "from echelon import Agent, ModelPlanner, OpenAIModel, SqliteJournal, Supervisor, run",
+    "model": "from echelon import OpenAIModel; import echelon.agents.models.exchange, echelon.agents.models.clients",
     "sdk": "import openai",
     "httpx2": "import httpx2",
 }
 
 
 def cold_import(name: str) -> Figures:
-    """W5: seconds of a first import in a fresh interpreter; `model` opens the client of a first model, too."""
+    """W5: seconds of a first import in a fresh interpreter.
+
+    `names` loads what a team is made of, `model` what a model loads at its first call.
+    """
     code = f"import time; t = time.perf_counter(); {IMPORTS[name]}; print(time.perf_counter() - t)"
     said = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     return {"import_s": float(said.stdout)}

@@ -152,6 +152,8 @@ class Effect(Generic[T]):
     n: int | None = None
     """Number among the effects of this kind at this place, from 0, for effects that are performed concurrently; None:
     the next one."""
+    shape: Shape = Shape(object)
+    """What a person who says that it was done may give as its result."""
     describe: str = ""
     """What a person is shown when asked whether it was done."""
 

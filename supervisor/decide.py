@@ -38,7 +38,7 @@ from ..protocols.events import (
     StepSkipped,
 )
 from ..protocols.messages import Approve, Done, Escalate, Failed, Failure, FailureKind, Json, Reject, Revise, Verdict
-from ..protocols.plans import Ref, Step
+from ..protocols.plans import Quorum, Ref, Step
 from .graph import descendants
 from .reactions import react
 from .references import PointerError, at, holds, is_list, refs_in, resolve
@@ -80,7 +80,7 @@ def decide(state: State) -> tuple[Command, ...]:
 def doomed(state: State) -> Failure | None:
     """Why this run cannot succeed any more; None: it still may."""
     if state.failure is not None:
-        return state.failure
+        return _first_failure(state) or state.failure
     most = MOST_REFUSALS if state.charter.replans else 1
     idle = bool(state.faults) and all(fault.kind == "not_delegated" for fault in state.faults)
     if state.refusals < (min(most, MOST_NUDGES) if idle else most):
@@ -89,6 +89,17 @@ def doomed(state: State) -> Failure | None:
     said = "; ".join(f"{fault.step}{fault.field}: {fault.message}" for fault in state.faults)
     kind: FailureKind = "not_delegated" if idle else "invalid_plan"
     return Failure(kind=kind, message=f"{refused}: {said}")
+
+
+def _first_failure(state: State) -> Failure | None:
+    """The failure of the first step in plan order that failed: what is told does not depend on who failed sooner."""
+    for step in state.plan.steps if state.plan is not None else ():
+        over = step.id in state.results and state.results[step.id].status == "failed"
+        for name in state.expanded.get(step.id, (step.id,)):
+            work = state.works.get(name)
+            if work is not None and isinstance(work.report, Failed) and (over or work.progress == "failing"):
+                return work.report.failure
+    return None
 
 
 def _under_way(state: State) -> bool:
@@ -178,6 +189,8 @@ def _first(state: State, step: Step) -> Iterator[Command]:
     """A step that has not begun: nothing yet, or skip it, or spread it out, or hand it over."""
     if step.id in state.results or not state.needs[step.id] <= state.results.keys():
         return
+    if (state.replan or state.planning != "no") and _is_looked_at(state, step):
+        return
     missing = _missing(state, step)
     if missing:
         if not state.replan and state.planning == "no":
@@ -190,6 +203,11 @@ def _first(state: State, step: Step) -> Iterator[Command]:
         yield _spread(state, step, step.for_each)
     else:
         yield _handed_over(state, step, Work(step=step.id, name=step.id, worker=step.worker))
+
+
+def _is_looked_at(state: State, step: Step) -> bool:
+    """Whether the planner may yet change this step, having seen what it depends on."""
+    return state.plan is not None and any(state.plan.step(source).look for source in state.needs[step.id])
 
 
 def _missing(state: State, step: Step) -> str:
@@ -240,6 +258,9 @@ def _spread(state: State, step: Step, over: Ref) -> Command:
         message = (
             f"for_each of step {step.id!r} expected a list at {over.source}{over.at}, found {type(items).__name__}"
         )
+        return _refused(step.id, 1, Failure(kind="invalid_input", message=message))
+    if isinstance(step.on_failure, Quorum) and len(items) < step.on_failure.of:
+        message = f"step {step.id!r} has {len(items)} elements, less than its quorum of {step.on_failure.of}"
         return _refused(step.id, 1, Failure(kind="invalid_input", message=message))
     width = state.charter.budget.width
     wide = len(items) + sum(len(state.expanded.get(other, ())) or 1 for other in state.needs if other != step.id)

@@ -37,7 +37,6 @@ from .ledger import Account, narrower
 from .log import Log, in_doubt, stable
 
 T = TypeVar("T", default=Any)
-ANYTHING: Shape[Any] = Shape(object)
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,7 +192,7 @@ class Place:
         subject = {"effect": effect.kind, "request": effect.request, "key": key}
         # Each start is a question of its own: "it was not done" says nothing about a start after that answer.
         which = f"{effect.kind} start {self._desk.log.starts[key]}"
-        answer = self._answer(which, n, "in_doubt", "operator", prompt, subject, ANYTHING)
+        answer = self._answer(which, n, "in_doubt", "operator", prompt, subject, effect.shape)
         if not answer.approved:
             return None
         done = EffectFinished(
@@ -318,7 +317,7 @@ def _fault(answer: Answer, asks: str, digest: str, shape: Shape) -> str | None:
     """Why an answer cannot be taken; None: it can."""
     if answer.digest != digest:
         return "it answers another subject than the one asked about"
-    if asks != "report" or not answer.approved:
+    if asks == "approval" or not answer.approved:
         return None
     try:
         shape.read(answer.value)

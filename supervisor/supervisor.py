@@ -15,7 +15,7 @@ from ..protocols.errors import UsageError
 from ..protocols.events import Ended
 from ..protocols.messages import Budget, Failed, Failure, Handoff, In, Json, Out, Report
 from ..protocols.once import once
-from ..protocols.plans import RESERVED
+from ..protocols.plans import SOURCES
 from ..protocols.shapes import Shape
 from .decide import finished
 from .driver import Crew, Driver
@@ -68,7 +68,7 @@ class Supervisor(Generic[In, Out]):
         if not names:
             raise UsageError(f"supervisor {self.name!r}: the team is empty")
         for name in (self.name, *names):
-            if not _NAME.fullmatch(name) or name in RESERVED:
+            if not _NAME.fullmatch(name) or name in SOURCES:
                 raise UsageError(f"supervisor {self.name!r}: {name!r} is not a name for a worker: {_NAME.pattern}")
         twice = [name for name, times in Counter(names).items() if times > 1]
         if twice:

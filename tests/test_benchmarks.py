@@ -66,6 +66,11 @@ def test_one_measurement_runs_in_a_process_of_its_own(origin: str) -> None:
     assert all(found[str(n)] > 0 for n in works.HISTORY)
 
 
+@pytest.mark.parametrize("name", works.IMPORTS)
+def test_every_import_can_be_measured(name: str) -> None:
+    assert works.cold_import(name)["import_s"] > 0
+
+
 def test_a_delay_in_the_path_delays_the_answer(origin: str) -> None:
     async def seconds() -> float:
         async with works.contender("httpx2", f"{origin}/50/v1") as it:

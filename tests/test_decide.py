@@ -340,3 +340,32 @@ def test_every_step_is_handed_over_or_refused_with_a_reason(count: int, refused:
     denied = {event.step for event in of_type(hand.events, Reported)}
     assert handed | denied == {one.id for one in steps}
     assert handed & denied == set()
+
+
+def test_who_depends_on_a_step_that_is_looked_at_waits_for_the_planner() -> None:
+    """The planner must see that output before it can go on; what does not depend on it goes on meanwhile."""
+    hand = planned(charter(replans=True), step("seen", look=True), step("next", ["seen"]), step("apart"))
+    assert kinds(hand.finish("seen")) == ["plan_requested"]
+    assert hand.running == ["apart"]
+    hand.finish("apart")
+    assert hand.running == []
+    hand.plan(step("seen", look=True), step("next", ["seen"]), step("apart"))
+    assert hand.running == ["next"]
+
+
+def test_a_quorum_that_the_list_cannot_make_fails_before_it_begins() -> None:
+    """Three of two is not to be had."""
+    spread = step("lines", for_each=out_of("task"), on_failure=Quorum(of=3))
+    hand = planned(charter(), spread, task=[1, 2])
+    assert hand.failure.kind == "invalid_input"
+    assert hand.failure.message == "step 'lines' has 2 elements, less than its quorum of 3"
+
+
+@pytest.mark.parametrize("order", [["first", "second"], ["second", "first"]])
+def test_of_two_failures_the_first_in_the_plan_is_told(order: list[str]) -> None:
+    """Whoever fails sooner."""
+    hand = planned(charter(), step("first"), step("second"))
+    kinds_of = {"first": failed("refused"), "second": failed("tool_failed")}
+    for name in order:
+        hand.report(name, kinds_of[name])
+    assert hand.failure.kind == "refused"

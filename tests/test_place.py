@@ -188,6 +188,23 @@ async def test_a_person_says_whether_a_write_was_done(*, was_done: bool) -> None
     assert len(world.keys) == (1 if was_done else 2)
 
 
+async def test_what_a_person_says_a_write_gave_must_have_its_shape() -> None:
+    """Else the answer is refused, and the question asked anew."""
+    world, drive = World(), await begun()
+    effect = replace(touch(world, writes=True), shape=Shape(str))
+    await drive.root.perform(effect)
+    second = await drive.again(lost=1)
+    with pytest.raises(Pause) as caught:
+        await second.root.perform(effect)
+    answered(second, caught.value.questions[0], approved=True, value=7)
+    third = await second.again()
+    answered(third, caught.value.questions[0], approved=True, value=7)
+    with pytest.raises(Pause) as asked_anew:
+        await third.root.perform(effect)
+    assert asked_anew.value.questions[0].id != caught.value.questions[0].id
+    assert len(world.keys) == 1
+
+
 def answered(drive: Drive, question: Question, *, approved: bool, value: object = None, digest: str = "") -> None:
     """Give a person's answer."""
     drive.log.answers[question.id] = Answer(
