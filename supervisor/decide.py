@@ -39,9 +39,9 @@ from ..protocols.events import (
 )
 from ..protocols.messages import Approve, Done, Escalate, Failed, Failure, FailureKind, Json, Reject, Revise, Verdict
 from ..protocols.plans import Quorum, Ref, Step
-from .graph import descendants
+from .plans.graph import descendants
+from .plans.references import PointerError, at, holds, is_list, refs_in, resolve
 from .reactions import react
-from .references import PointerError, at, holds, is_list, refs_in, resolve
 from .state import Candidate, State, Work
 
 Command = (

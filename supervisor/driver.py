@@ -48,10 +48,10 @@ from ..protocols.messages import (
 )
 from ..protocols.plans import Brief, Change, Fault, Plan, Settled, Step
 from ..protocols.shapes import Shape
-from .check import Limits, amend, check
 from .decide import Command, best, decide
 from .evolve import evolve, unchanged
 from .log import stable
+from .plans.check import Limits, amend, check
 from .policy import Policy, Ruling
 from .state import Result, State
 

@@ -29,8 +29,8 @@ from ..protocols.events import (
 )
 from ..protocols.messages import Done, Failed, Failure, Json, JsonReport, Revise, Skipped, Waiting
 from ..protocols.plans import Plan, Step
-from .graph import descendants
-from .references import holds, sources_of
+from .plans.graph import descendants
+from .plans.references import holds, sources_of
 from .state import Candidate, Result, State, Told, Work, but, instance, may_replan
 
 V = TypeVar("V")

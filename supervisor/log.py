@@ -27,8 +27,8 @@ from ..protocols.events import (
     RunEnded,
 )
 from ..protocols.messages import NOTHING_USED, Answer, Question, Usage
-from .bill import charges
 from .journal.chain import link
+from .views.bill import charges
 
 KEEP_SECONDS = 0.05
 """Work that took longer than this is worth a flush of its own."""

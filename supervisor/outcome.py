@@ -10,8 +10,8 @@ from ..protocols.contracts import Card
 from ..protocols.errors import OutcomeError
 from ..protocols.events import Ended, Event
 from ..protocols.messages import Done, Failed, Failure, Json, JsonReport, Out, Question, Usage, Verdict, Waiting
-from .bill import Bill, bill
 from .log import Entry
+from .views.bill import Bill, bill
 
 Status = Literal["delivered", "waiting", "failed", "cancelled"]
 

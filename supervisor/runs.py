@@ -16,9 +16,9 @@ from ..protocols.errors import JournalError
 from ..protocols.events import Event
 from ..protocols.messages import Budget, Failed, Failure, In, Out
 from .answers import answer, history, open_questions
-from .bill import bill
 from .drive import DEFAULTS, Drive, OnChange, Settings, begin, take_up
 from .outcome import Outcome
+from .views.bill import bill
 
 __all__ = ["OnChange", "Run", "Settings", "answer", "history", "open_questions", "resume", "run", "start"]
 

@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field
 from echelon.protocols.contracts import Card
 from echelon.protocols.plans import Fault, Plan
 from echelon.protocols.shapes import Shape
-from echelon.supervisor.check import Limits, check
+from echelon.supervisor.plans.check import Limits, check
 
 
 class Circle(BaseModel):

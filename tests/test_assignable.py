@@ -13,8 +13,8 @@ from pydantic import Json as JsonText
 from typing_extensions import TypedDict
 
 from echelon.protocols.shapes import Shape
-from echelon.supervisor.assignable import Misfit, literal_misfit, misfit
-from echelon.supervisor.parts import Part, readable, written
+from echelon.supervisor.plans.assignable import Misfit, literal_misfit, misfit
+from echelon.supervisor.plans.parts import Part, readable, written
 
 
 class Address(BaseModel):

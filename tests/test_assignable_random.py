@@ -14,8 +14,8 @@ from pydantic import Field, create_model
 from typing_extensions import TypedDict
 
 from echelon.protocols.shapes import Shape
-from echelon.supervisor.assignable import Misfit, misfit
-from echelon.supervisor.parts import readable, written
+from echelon.supervisor.plans.assignable import Misfit, misfit
+from echelon.supervisor.plans.parts import readable, written
 
 # Left out are constraints of values, which schemas do not tell: text is always the text of a decimal number, since
 # pydantic reads "12.50" but not "soon" as a Decimal and says "string" of both; dates never meet Decimals for the same

@@ -15,7 +15,7 @@ from echelon.protocols.events import (
 )
 from echelon.protocols.messages import NOTHING_USED, Budget, Failure, Json, Usage
 from echelon.protocols.plans import Fault
-from echelon.supervisor.bill import Bill, bill
+from echelon.supervisor.views.bill import Bill, bill
 
 STARTED = RunStarted(run="r", worker="desk", task=None, definitions={}, budget=Budget())
 

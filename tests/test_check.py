@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from echelon.protocols.messages import Budget
 from echelon.protocols.plans import Change, Plan, Step
 from echelon.protocols.shapes import Shape
-from echelon.supervisor.check import Limits, amend, check
+from echelon.supervisor.plans.check import Limits, amend, check
 
 from .teams import (
     ANYTHING,

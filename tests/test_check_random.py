@@ -14,9 +14,9 @@ from pydantic import BaseModel, Field
 
 from echelon.protocols.messages import Budget
 from echelon.protocols.shapes import Shape
-from echelon.supervisor.check import Limits, check
-from echelon.supervisor.graph import descendants, order
-from echelon.supervisor.references import resolve
+from echelon.supervisor.plans.check import Limits, check
+from echelon.supervisor.plans.graph import descendants, order
+from echelon.supervisor.plans.references import resolve
 
 from .teams import (
     ANYTHING,

@@ -22,8 +22,8 @@ from echelon.protocols.events import (
 from echelon.protocols.messages import Approve, Done, Failed, Failure, Handoff, Json, Question, Report, Usage, Waiting
 from echelon.protocols.plans import Condition, Plan, Ref, Step
 from echelon.protocols.shapes import Shape
-from echelon.supervisor.drawing import Box, Drawing, plan, team
 from echelon.supervisor.log import Entry
+from echelon.supervisor.views.drawing import Box, Drawing, plan, team
 
 FAILURE = Failed(failure=Failure(kind="timeout", message="slow"))
 WAITING = Waiting(

@@ -18,7 +18,7 @@ from echelon.protocols.events import (
 )
 from echelon.protocols.messages import Approve, Done, Failed, Failure, Json, JsonReport, Revise
 from echelon.protocols.plans import Plan, Ref, Step
-from echelon.supervisor.explain import Origin, explain, steps
+from echelon.supervisor.views.explain import Origin, explain, steps
 
 
 def ref(source: str, at: str = "") -> dict[str, Json]:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from echelon.protocols.errors import UsageError
-from echelon.supervisor.graph import cycles, descendants, order
+from echelon.supervisor.plans.graph import cycles, descendants, order
 
 from .teams import (
     TEXT,

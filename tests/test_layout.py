@@ -6,7 +6,7 @@ from itertools import combinations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from echelon.supervisor.layout import WIDE, Layout, Size, lay_out
+from echelon.supervisor.views.layout import WIDE, Layout, Size, lay_out
 
 
 def overlap(layout: Layout, sizes: dict[str, Size]) -> list[tuple[str, str]]:

@@ -5,8 +5,8 @@ import re
 from hypothesis import given
 from hypothesis import strategies as st
 
-from echelon.supervisor.drawing import Box, Cell, Drawing, Edge
-from echelon.supervisor.mermaid import escape, mermaid
+from echelon.supervisor.views.drawing import Box, Cell, Drawing, Edge
+from echelon.supervisor.views.mermaid import escape, mermaid
 
 LINE = re.compile(
     r"flowchart LR"

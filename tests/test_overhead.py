@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from echelon.protocols.events import Delegated, EffectStarted, Event, PlanRequested, ReviewRequested
 from echelon.protocols.messages import Json
-from echelon.supervisor.overhead import Overhead, framework_text
+from echelon.supervisor.views.overhead import Overhead, framework_text
 
 
 def call(path: str, n: int, *messages: Json, head: Json = None, first: int = 0, digest: str = "h") -> EffectStarted:

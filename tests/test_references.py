@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from echelon.protocols.errors import ShapeError
 from echelon.protocols.plans import Condition, Plan, Ref, Step
-from echelon.supervisor.references import (
+from echelon.supervisor.plans.references import (
     DEEPEST,
     PointerError,
     at,

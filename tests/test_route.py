@@ -38,7 +38,7 @@ from echelon.protocols.messages import (
 )
 from echelon.protocols.plans import Fault, Plan
 from echelon.supervisor.log import Entry
-from echelon.supervisor.route import Leg, route
+from echelon.supervisor.views.route import Leg, route
 
 QUESTION = Question(
     id="q1", path="/a#1", asks="approval", of="boss", prompt="ok?", subject=1, digest="d", answer_schema={}

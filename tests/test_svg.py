@@ -6,8 +6,8 @@ from xml.etree import ElementTree
 from hypothesis import given
 from hypothesis import strategies as st
 
-from echelon.supervisor.drawing import Box, Cell, Drawing, Edge, Status
-from echelon.supervisor.svg import MOST_CELLS, SIGNS, svg
+from echelon.supervisor.views.drawing import Box, Cell, Drawing, Edge, Status
+from echelon.supervisor.views.svg import MOST_CELLS, SIGNS, svg
 
 NAMESPACE = "{http://www.w3.org/2000/svg}"
 ALLOWED = {"svg", "title", "desc", "style", "defs", "marker", "path", "rect", "g", "circle", "text"}

@@ -12,7 +12,7 @@ from echelon.protocols.errors import ShapeError, UsageError
 from echelon.protocols.messages import Done
 from echelon.protocols.plans import Brief, Condition, Fallback, Plan, Ref, Repeat
 from echelon.supervisor.planners.workflow import ITEM, PREVIOUS, Handle, Workflow, fixed
-from echelon.supervisor.references import holds
+from echelon.supervisor.plans.references import holds
 from echelon.supervisor.runs import run
 from echelon.supervisor.supervisor import Supervisor
 

@@ -8,12 +8,12 @@ from pathlib import Path
 from ..protocols.errors import UsageError
 from ..protocols.events import Planned
 from ..protocols.plans import Plan
-from ..supervisor import drawing
 from ..supervisor.log import Entry
-from ..supervisor.mermaid import mermaid
 from ..supervisor.runs import history
 from ..supervisor.supervisor import Supervisor
-from ..supervisor.svg import svg
+from ..supervisor.views import drawing
+from ..supervisor.views.mermaid import mermaid
+from ..supervisor.views.svg import svg
 from . import teams
 from .journals import existing, find_run
 from .rendering import Screen, clean

@@ -11,7 +11,7 @@ from ..protocols.conversation import Delta
 from ..protocols.events import Asked, EffectFailed, EffectFinished, Event
 from ..protocols.messages import NOTHING_USED
 from ..supervisor.log import Entry
-from ..supervisor.route import Leg, Walk
+from ..supervisor.views.route import Leg, Walk
 from .rendering import STYLES, console_on, many, money, one_line, took
 
 SHOWN = 14

@@ -9,10 +9,10 @@ from ..protocols.errors import BusyError, JournalError, UnknownRunError
 from ..protocols.events import Answered, AnswerRefused, Asked
 from ..protocols.messages import Done, Failed, Json, JsonReport
 from ..protocols.plans import Step
-from ..supervisor.explain import Explanation, Origin, Try, explain
 from ..supervisor.journal.chain import verify
 from ..supervisor.log import Entry
 from ..supervisor.runs import history
+from ..supervisor.views.explain import Explanation, Origin, Try, explain
 from .journals import existing, find_run, journal
 from .rendering import Screen, brief, moment, one_line, took
 from .story import as_document, story, tell

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from ..protocols.errors import JournalError
 from ..protocols.events import Answered, AnswerRefused, Cancelled, Ended, Parked, RunEnded, RunStarted
 from ..protocols.messages import Done, Failed, Json, JsonReport, Question, Verdict
-from ..supervisor.bill import Bill, bill
 from ..supervisor.log import Entry
-from ..supervisor.overhead import Overhead, framework_text
-from ..supervisor.route import Leg, route
 from ..supervisor.runs import open_questions
+from ..supervisor.views.bill import Bill, bill
+from ..supervisor.views.overhead import Overhead, framework_text
+from ..supervisor.views.route import Leg, route
 from . import teams
 from .journals import command
 from .rendering import Screen, brief, many, moment, money, one_line, pretty, spent, took

@@ -11,9 +11,9 @@ from shutil import get_terminal_size
 from echelon import Outcome, Supervisor
 from echelon.cli.rendering import Screen, one_line, spent
 from echelon.protocols.messages import Question
-from echelon.supervisor import drawing
-from echelon.supervisor.mermaid import mermaid
-from echelon.supervisor.svg import svg
+from echelon.supervisor.views import drawing
+from echelon.supervisor.views.mermaid import mermaid
+from echelon.supervisor.views.svg import svg
 
 from . import desk_view
 from .clerks import EXAMPLE

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from echelon import Agent, Cascade, Person, Supervisor
 from echelon.protocols.contracts import Worker
 from echelon.protocols.events import EffectStarted, Event, RunEnded
-from echelon.supervisor.bill import bill
 from echelon.supervisor.runs import open_questions
-from echelon.supervisor.staff import post_at, posts
+from echelon.supervisor.views.bill import bill
+from echelon.supervisor.views.staff import post_at, posts
 
 KINDS: tuple[tuple[type, str], ...] = (
     (Supervisor, "team"),

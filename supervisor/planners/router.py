@@ -16,7 +16,7 @@ from ...protocols.conversation import Head, OutputCard, Prompt, UserMessage
 from ...protocols.messages import Done, Failed, Failure, Json, Message, Report
 from ...protocols.plans import Brief, Change, Condition, Plan, Step
 from ...protocols.shapes import Shape
-from ..references import holds
+from ..plans.references import holds
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from ..protocols.errors import ShapeError
-from ..protocols.messages import Json
-from ..protocols.plans import SOURCES, Condition, Ref
+from ...protocols.errors import ShapeError
+from ...protocols.messages import Json
+from ...protocols.plans import SOURCES, Condition, Ref
 from .assignable import misfit
 from .parts import Part, schema_at
 from .references import PointerError, reference, spots

@@ -12,8 +12,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import cast
 
-from ..protocols.events import Attempted, EffectFailed, EffectFinished, EffectStarted, Event
-from ..protocols.messages import NOTHING_USED, Json, Usage
+from ...protocols.events import Attempted, EffectFailed, EffectFinished, EffectStarted, Event
+from ...protocols.messages import NOTHING_USED, Json, Usage
 from .staff import post_at, posts
 
 

@@ -9,8 +9,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import cast
 
-from ..protocols.errors import UsageError
-from ..protocols.events import (
+from ...protocols.errors import UsageError
+from ...protocols.events import (
     Delegated,
     Event,
     Expanded,
@@ -21,9 +21,9 @@ from ..protocols.events import (
     Revising,
     StepSkipped,
 )
-from ..protocols.messages import Json, JsonReport
-from ..protocols.plans import Plan, Step
-from .log import stable
+from ...protocols.messages import Json, JsonReport
+from ...protocols.plans import Plan, Step
+from ..log import stable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from pydantic_core import to_json
 
-from ..protocols.messages import Json
+from ...protocols.messages import Json
 from .references import is_list, is_object
 
 Schema = Mapping[str, Json]

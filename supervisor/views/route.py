@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from ..protocols.events import (
+from ...protocols.events import (
     Cancelled,
     Delegated,
     PlanFailed,
@@ -20,7 +20,7 @@ from ..protocols.events import (
     ReviewRequested,
     StepSkipped,
 )
-from ..protocols.messages import (
+from ...protocols.messages import (
     NOTHING_USED,
     Approve,
     Done,
@@ -34,8 +34,8 @@ from ..protocols.messages import (
     Verdict,
     Waiting,
 )
+from ..log import Entry, above
 from .bill import charges
-from .log import Entry, above
 from .staff import natural, place_of
 
 LegStatus = Literal["running", "done", "failed", "waiting", "skipped", "refused", "cancelled"]

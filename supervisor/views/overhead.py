@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from ..protocols.events import EffectStarted, Event
-from ..protocols.messages import Json
+from ...protocols.events import EffectStarted, Event
+from ...protocols.messages import Json
 from .bill import fields
 from .staff import post_at, posts
 

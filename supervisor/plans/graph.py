@@ -5,8 +5,8 @@ from __future__ import annotations
 import heapq
 from collections.abc import Collection, Iterable, Mapping
 
-from ..protocols.errors import UsageError
-from ..protocols.plans import Plan
+from ...protocols.errors import UsageError
+from ...protocols.plans import Plan
 from .references import sources_of
 
 Needs = Mapping[str, Collection[str]]

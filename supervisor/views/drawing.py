@@ -8,15 +8,15 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from ..protocols.contracts import Card, Worker
-from ..protocols.errors import UsageError
-from ..protocols.events import Ended, Event, Expanded, Planned
-from ..protocols.messages import NOTHING_USED, Json, Usage
-from ..protocols.plans import Ref, Step
-from ..protocols.shapes import name_of
+from ...protocols.contracts import Card, Worker
+from ...protocols.errors import UsageError
+from ...protocols.events import Ended, Event, Expanded, Planned
+from ...protocols.messages import NOTHING_USED, Json, Usage
+from ...protocols.plans import Ref, Step
+from ...protocols.shapes import name_of
+from ..log import Entry
+from ..plans.references import refs_in
 from .bill import bill
-from .log import Entry
-from .references import refs_in
 from .route import Leg, route
 from .staff import natural, posts
 

@@ -12,10 +12,10 @@ from typing import Literal
 from pydantic import ValidationError
 from typing_extensions import TypeIs
 
-from ..protocols.errors import EchelonError, ShapeError
-from ..protocols.messages import Json
-from ..protocols.plans import SOURCES, Condition, Plan, Ref, Step
-from ..protocols.shapes import faults_of
+from ...protocols.errors import EchelonError, ShapeError
+from ...protocols.messages import Json
+from ...protocols.plans import SOURCES, Condition, Plan, Ref, Step
+from ...protocols.shapes import faults_of
 
 Found = tuple[str, Ref]
 """A reference and the JSON Pointer of the field in which it stands."""
@@ -160,7 +160,7 @@ def at(value: Json, pointer: str) -> Json:
         >>> at({"a": [1]}, "/a/01")
         Traceback (most recent call last):
         ...
-        echelon.supervisor.references.PointerError: pointer '/a/01' stops at '/a': '01' is no index of a list of 1
+        echelon.supervisor.plans.references.PointerError: pointer '/a/01' stops at '/a': '01' is no index of a list of 1
     """
     path = tokens(pointer)
     for n, token in enumerate(path):

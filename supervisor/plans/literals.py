@@ -7,9 +7,9 @@ import uuid
 from collections.abc import Mapping, Sequence
 from operator import ge, gt, le, lt
 
-from ..protocols.errors import ShapeError
-from ..protocols.messages import Json
-from ..protocols.shapes import Shape
+from ...protocols.errors import ShapeError
+from ...protocols.messages import Json
+from ...protocols.shapes import Shape
 from .schemas import Schema, kind
 
 FORMATS: Mapping[str, Shape] = {

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Literal
 
-from ..protocols.messages import Json
+from ...protocols.messages import Json
 from .literals import is_of, known_values
 from .parts import Part
 from .references import escaped, is_list, is_object, same

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from ..protocols.contracts import Card
-from ..protocols.errors import ShapeError
-from ..protocols.messages import Json
-from ..protocols.plans import SOURCES, Fallback, Plan, Step
-from ..protocols.shapes import Shape
+from ...protocols.contracts import Card
+from ...protocols.errors import ShapeError
+from ...protocols.messages import Json
+from ...protocols.plans import SOURCES, Fallback, Plan, Step
+from ...protocols.shapes import Shape
 from .graph import cycles, settled
 from .parts import Part, written
 from .references import spots

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from ..protocols.events import Delegated, Event, PlanRequested, ReviewRequested, RunStarted
+from ...protocols.events import Delegated, Event, PlanRequested, ReviewRequested, RunStarted
 
 Role = Literal["worker", "planner", "reviewer"]
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from ..protocols.contracts import Card
-from ..protocols.errors import ShapeError
-from ..protocols.messages import Budget, Json
-from ..protocols.plans import PLACES, RESERVED, Change, Fallback, Fault, Plan, Quorum, Step
-from ..protocols.shapes import Shape
+from ...protocols.contracts import Card
+from ...protocols.errors import ShapeError
+from ...protocols.messages import Budget, Json
+from ...protocols.plans import PLACES, RESERVED, Change, Fallback, Fault, Plan, Quorum, Step
+from ...protocols.shapes import Shape
 from .assignable import misfit
 from .feeding import Feeding
 from .parts import Part, readable, written

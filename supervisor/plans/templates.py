@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from ..protocols.messages import Json
-from ..protocols.plans import FaultKind
+from ...protocols.messages import Json
+from ...protocols.plans import FaultKind
 from .assignable import literal_misfit
 from .literals import kind_of, known_values
 from .parts import Part

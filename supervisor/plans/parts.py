@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 
-from ..protocols.messages import Json
-from ..protocols.shapes import Shape
+from ...protocols.messages import Json
+from ...protocols.shapes import Shape
 from .references import INDEX, PointerError, escaped, tokens
 from .schemas import OPEN, Schema, described, element, extra, kind, known, says, shortened, ways
 
@@ -125,7 +125,7 @@ def schema_at(whole: Part, pointer: str) -> Reached:
         >>> schema_at(whole, "/b")
         Traceback (most recent call last):
         ...
-        echelon.supervisor.references.PointerError: pointer '/b' stops at '': there is no 'b' (known: 'a')
+        echelon.supervisor.plans.references.PointerError: pointer '/b' stops at '': there is no 'b' (known: 'a')
     """
     current: list[Json] = [whole.schema]
     gaps: list[str] = []

@@ -1,0 +1,1 @@
+"""What a journal shows: bill, route, explanation, drawings; all folds over its events."""
