@@ -17,10 +17,11 @@ from echelon.agents.models.openai import OpenAIModel
 from echelon.agents.models.scripted import ScriptedModel
 from echelon.agents.reviewer import Reviewer
 from echelon.agents.tools import tool
-from echelon.protocols.contracts import Model, Store, Worker
+from echelon.protocols.contracts import Model, Worker
 from echelon.protocols.conversation import AssistantMessage, Head, Prompt, Reply, Request, ToolCall, UserMessage
 from echelon.protocols.messages import Usage
 from echelon.protocols.prices import Rates
+from echelon.protocols.storage import Store
 from echelon.supervisor.journal.sqlite import SqliteJournal
 from echelon.supervisor.planners.model import ModelPlanner
 from echelon.supervisor.runs import Settings, run

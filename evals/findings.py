@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from ..protocols.contracts import Record
 from ..protocols.events import EffectFailed, EffectFinished, EffectStarted, Event
 from ..protocols.messages import Done, Failed, Json, JsonReport
+from ..protocols.storage import Record
 from .world import Deed
 
 FindingKind = Literal["output", "repeated", "lost", "overspent", "unbilled", "redriven", "stuck", "error"]

@@ -9,11 +9,12 @@ from random import Random
 import anyio
 from typing_extensions import TypeVar
 
-from ..protocols.contracts import Model, Record, RunStatus, RunSummary
+from ..protocols.contracts import Model
 from ..protocols.conversation import Reply, Request, digest_of
 from ..protocols.errors import EffectError, FencedError
 from ..protocols.messages import Json
 from ..protocols.prices import Price
+from ..protocols.storage import Record, RunStatus, RunSummary
 
 T = TypeVar("T")
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..protocols.contracts import Journal, Record, Store
 from ..protocols.errors import AnswerError, JournalError, UnknownRunError
 from ..protocols.events import Answered, AnswerRefused, Asked, Event, RunEnded
 from ..protocols.messages import Answer, Json, Question
+from ..protocols.storage import Journal, Record, Store
 from .clock import SystemClock
 from .journal.chain import verified
 from .log import Entry

@@ -10,7 +10,7 @@ from typing import Any, Generic, Literal
 
 import anyio
 
-from ..protocols.contracts import Calls, Clock, Listener, Model, Store, Worker
+from ..protocols.contracts import Calls, Clock, Listener, Model, Worker
 from ..protocols.conversation import digest_of
 from ..protocols.errors import DefinitionError, JournalError
 from ..protocols.events import Answered, AnswerRefused, Cancelled, Claimed, Migrated, Parked, RunEnded, RunStarted
@@ -26,6 +26,7 @@ from ..protocols.messages import (
     Out,
     Waiting,
 )
+from ..protocols.storage import Store
 from .answers import inbox, open_questions, verified_entries
 from .clock import SystemClock
 from .driver import accepted, guarded

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import anyio
 
-from ..protocols.contracts import Clock, Journal, Listener, Record, RunStatus
+from ..protocols.contracts import Clock, Listener
 from ..protocols.conversation import Delta
 from ..protocols.errors import JournalError
 from ..protocols.events import (
@@ -27,6 +27,7 @@ from ..protocols.events import (
     RunEnded,
 )
 from ..protocols.messages import NOTHING_USED, Answer, Question, Usage
+from ..protocols.storage import Journal, Record, RunStatus
 from .journal.chain import link
 from .views.bill import charges
 

@@ -10,11 +10,12 @@ from typing import Any, Generic
 
 import anyio
 
-from ..protocols.contracts import Listener, Store, Worker
+from ..protocols.contracts import Listener, Worker
 from ..protocols.conversation import Delta
 from ..protocols.errors import JournalError
 from ..protocols.events import Event
 from ..protocols.messages import Budget, Failed, Failure, In, Out
+from ..protocols.storage import Store
 from .answers import answer, history, open_questions
 from .drive import DEFAULTS, Drive, OnChange, Settings, begin, take_up
 from .outcome import Outcome

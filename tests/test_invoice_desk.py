@@ -14,11 +14,12 @@ import pytest
 
 from echelon import OpenAIModel, Outcome, ScriptedModel, SqliteJournal, answer, resume, run
 from echelon.agents.models.loopback import LoopbackServer
-from echelon.protocols.contracts import Model, Store
+from echelon.protocols.contracts import Model
 from echelon.protocols.conversation import Request
 from echelon.protocols.errors import DefinitionError
 from echelon.protocols.events import AnswerRefused, Recovered
 from echelon.protocols.messages import Question
+from echelon.protocols.storage import Store
 from echelon.supervisor.journal.memory import MemoryJournal
 from examples.invoice_desk import books, clerks
 from examples.invoice_desk.desk_view import Standing, standing

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from echelon.protocols.contracts import Record, Store
 from echelon.protocols.errors import DamagedError, FencedError, JournalError
 from echelon.protocols.events import Claimed, RunStarted
+from echelon.protocols.storage import Record, Store
 from echelon.supervisor.journal.chain import link, read_events, verified, verify
 from echelon.supervisor.journal.conformance import CASES, LASTING, ConformanceError, Factory, a_run
 from echelon.supervisor.journal.limits import MAX_BODY

@@ -12,9 +12,9 @@ from pathlib import Path
 import anyio
 import pytest
 
-from echelon.protocols.contracts import Record
 from echelon.protocols.errors import DamagedError, FencedError, JournalError
 from echelon.protocols.events import Claimed
+from echelon.protocols.storage import Record
 from echelon.supervisor.journal.chain import link, verify
 from echelon.supervisor.journal.conformance import a_run
 from echelon.supervisor.journal.sqlite import SqliteJournal

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from echelon.protocols.contracts import Record
 from echelon.protocols.errors import DamagedError, JournalError
 from echelon.protocols.events import Claimed
+from echelon.protocols.storage import Record
 from echelon.supervisor.journal.chain import link
 from echelon.supervisor.journal.conformance import a_run
 from echelon.supervisor.journal.lines import MAX_LINE, dump, load, split

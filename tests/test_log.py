@@ -7,10 +7,10 @@ from collections.abc import Sequence
 import anyio
 import pytest
 
-from echelon.protocols.contracts import Record, RunStatus
 from echelon.protocols.errors import JournalError
 from echelon.protocols.events import Cancelled, Claimed, Parked, RunEnded
 from echelon.protocols.messages import JsonReport
+from echelon.protocols.storage import Record, RunStatus
 from echelon.supervisor.clock import SystemClock
 from echelon.supervisor.journal.memory import MemoryJournal
 from echelon.supervisor.log import Log

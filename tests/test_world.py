@@ -9,8 +9,8 @@ import pytest
 
 from echelon.evals.virtual import VirtualLoop
 from echelon.evals.world import CrashingStore, World
-from echelon.protocols.contracts import Record
 from echelon.protocols.errors import FencedError
+from echelon.protocols.storage import Record
 
 RECORD = Record(run="r", seq=1, at=0.0, body=b"{}", digest="")
 

@@ -9,8 +9,8 @@ import sys
 from argparse import Namespace
 from pathlib import Path
 
-from ..protocols.contracts import Journal
 from ..protocols.errors import UnknownRunError, UsageError
+from ..protocols.storage import Journal
 from ..supervisor.journal.sqlite import SqliteJournal
 
 DEFAULT = Path(".echelon") / "runs.db"

@@ -7,9 +7,9 @@ import json
 from argparse import Namespace
 from dataclasses import dataclass
 
-from ..protocols.contracts import RunSummary, Store
 from ..protocols.errors import DamagedError, UsageError
 from ..protocols.messages import Answer, Json, Question
+from ..protocols.storage import RunSummary, Store
 from ..supervisor.answers import inbox
 from ..supervisor.runs import answer, history, open_questions
 from .journals import existing, find_run, journal

@@ -10,10 +10,10 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import from_json
 
-from ...protocols.contracts import Record
 from ...protocols.errors import DamagedError
 from ...protocols.events import EVENTS, Event
 from ...protocols.messages import SCHEMA_VERSION
+from ...protocols.storage import Record
 from .limits import MAX_BODY
 
 _FRONT = struct.Struct(">I")

@@ -16,10 +16,10 @@ from contextlib import AbstractAsyncContextManager
 import anyio
 from anyio.lowlevel import checkpoint
 
-from ...protocols.contracts import Record, RunStatus, Store
 from ...protocols.errors import EchelonError, FencedError, JournalError
 from ...protocols.events import Claimed, RunStarted
 from ...protocols.messages import Budget
+from ...protocols.storage import Record, RunStatus, Store
 from .chain import link, verify
 
 Factory = Callable[[], AbstractAsyncContextManager[Store]]

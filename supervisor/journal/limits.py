@@ -9,8 +9,8 @@ from typing import Any
 
 from pydantic_core import from_json
 
-from ...protocols.contracts import Record
 from ...protocols.errors import JournalError
+from ...protocols.storage import Record
 
 MAX_BODY = 16 * 1024 * 1024
 """Bytes of one event."""

@@ -12,8 +12,8 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Any, NoReturn, TextIO
 
-from ...protocols.contracts import Record
 from ...protocols.errors import DamagedError, JournalError
+from ...protocols.storage import Record
 from .chain import fault, parse
 from .limits import MAX_BODY, check_run
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ...protocols.contracts import Record, RunStatus, RunSummary
 from ...protocols.errors import FencedError
+from ...protocols.storage import Record, RunStatus, RunSummary
 from .limits import check_append, check_run, check_signal, worker_of
 
 

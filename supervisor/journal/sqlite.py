@@ -19,8 +19,8 @@ from typing import Self
 import anyio
 from anyio import to_thread
 
-from ...protocols.contracts import Record, RunStatus, RunSummary
 from ...protocols.errors import DamagedError
+from ...protocols.storage import Record, RunStatus, RunSummary
 from . import inbox
 from .limits import check_append, check_run, check_signal
 from .tables import APPLICATION, explain, open_reader

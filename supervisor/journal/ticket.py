@@ -9,8 +9,8 @@ from typing import Protocol, cast
 import anyio
 from anyio.lowlevel import checkpoint_if_cancelled, current_token
 
-from ...protocols.contracts import Record, RunStatus
 from ...protocols.errors import JournalError
+from ...protocols.storage import Record, RunStatus
 
 
 class _TrioToken(Protocol):

@@ -12,8 +12,8 @@ from itertools import chain
 from pathlib import Path
 from queue import SimpleQueue
 
-from ...protocols.contracts import Record
 from ...protocols.errors import BusyError, FencedError, JournalError
+from ...protocols.storage import Record
 from .limits import worker_of
 from .lock import FileLock
 from .tables import explain, open_journal

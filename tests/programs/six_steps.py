@@ -24,11 +24,12 @@ from echelon.agents.function import worker
 from echelon.agents.models.scripted import ScriptedModel
 from echelon.agents.person import Person
 from echelon.agents.tools import Key
-from echelon.protocols.contracts import Record, RunStatus, Worker
+from echelon.protocols.contracts import Worker
 from echelon.protocols.conversation import Request
 from echelon.protocols.errors import EchelonError
 from echelon.protocols.messages import Approval
 from echelon.protocols.prices import Rates
+from echelon.protocols.storage import Record, RunStatus
 from echelon.supervisor.journal.sqlite import SqliteJournal
 from echelon.supervisor.outcome import Outcome
 from echelon.supervisor.planners.workflow import Workflow

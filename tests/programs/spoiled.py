@@ -10,12 +10,13 @@ from typing import Any
 import anyio
 
 from echelon.evals.world import CrashingStore, World
-from echelon.protocols.contracts import Card, Context, Effect, Model, Performed, Record, RunStatus, Worker
+from echelon.protocols.contracts import Card, Context, Effect, Model, Performed, Worker
 from echelon.protocols.conversation import Reply, Request
 from echelon.protocols.errors import EffectError, FencedError
 from echelon.protocols.events import Event, Happened
 from echelon.protocols.messages import NOTHING_USED, Answer, Budget, Done, Failure, Handoff, Json, Report, Usage
 from echelon.protocols.shapes import Shape
+from echelon.protocols.storage import Record, RunStatus
 
 
 @dataclass(frozen=True)
