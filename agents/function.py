@@ -132,6 +132,7 @@ class Function(Generic[In, Out]):
     async def work(self, handoff: Handoff[In], context: Context) -> Report[Out]:
         """Call the function; what it raises is a failure, what it returns is a report or becomes one."""
         if not self.duty.effect and not self.duty.usd:
+            await context.keep()
             return await self._report(handoff, context, handoff.key)
         payload = self.card.accepts.dump(handoff.payload)
 

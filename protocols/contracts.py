@@ -239,7 +239,10 @@ class Context(Protocol):
         ...
 
     async def keep(self) -> None:
-        """Make durable what was written, if somebody was asked or a while has passed."""
+        """Make durable what has happened so far, before work that may take long and touches nothing.
+
+        Effects and the ends of steps see to it by themselves.
+        """
         ...
 
 

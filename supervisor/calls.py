@@ -59,8 +59,8 @@ class Line:
     listen: Callable[[str], None] | None
 
 
-async def call(line: Line, model: Model, request: Request) -> Performed[Reply]:
-    """Ask a model until it answers or there is no point in asking again.
+async def call(line: Line, model: Model, request: Request, worst: Usage) -> Performed[Reply]:
+    """Ask a model until it answers or there is no point in asking again; `worst` is what one try may cost.
 
     Raises:
         EffectError: the last failure, with the usage of all tries.
@@ -68,7 +68,6 @@ async def call(line: Line, model: Model, request: Request) -> Performed[Reply]:
     wasted, attempt, timeouts = NOTHING_USED, 0, 0
     started = anyio.current_time()
     deadline = started + line.calls.deadline
-    worst = worst_case(model, request)
     while True:
         attempt += 1
         try:

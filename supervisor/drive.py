@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Generic, Literal
 
@@ -12,7 +13,7 @@ import anyio
 
 from ..protocols.contracts import Calls, Clock, Listener, Model, Worker
 from ..protocols.conversation import digest_of
-from ..protocols.errors import DefinitionError, JournalError
+from ..protocols.errors import DefinitionError, EchelonError, JournalError
 from ..protocols.events import Answered, AnswerRefused, Cancelled, Claimed, Migrated, Parked, RunEnded, RunStarted
 from ..protocols.messages import (
     NOTHING_USED,
@@ -90,7 +91,7 @@ def begin(
     )
     log.write(started)
     log.write(_claim())
-    return Drive(worker, started, log, store, settings)
+    return Drive(worker, started, log, store, settings, contested=run_id is not None)
 
 
 async def take_up(
@@ -135,23 +136,37 @@ class Drive(Generic[Out]):
     """One drive of one run: from a claim to its end, or to where only people can go on."""
 
     def __init__(
-        self, worker: Worker[Any, Out], started: RunStarted, log: Log, store: Store, settings: Settings
+        self,
+        worker: Worker[Any, Out],
+        started: RunStarted,
+        log: Log,
+        store: Store,
+        settings: Settings,
+        *,
+        contested: bool = True,
     ) -> None:
+        """Take the run; where nobody else can know its id, it is claimed with its first effect, not before."""
         self._worker = worker
         self._started = started
         self.log = log
         self._store = store
         self._desk = Desk(log, settings.clock, settings.calls)
         self._models = settings.models
+        self._contested = contested
 
     async def go(self) -> Outcome[Out]:
         """Drive; a cancellation is written down before it passes."""
         try:
-            await self.log.flush()
+            if self._contested:
+                await self.log.flush()
             report = await self._work()
         except anyio.get_cancelled_exc_class():
             with anyio.CancelScope(shield=True):
                 self.log.write(Cancelled(reason="cancelled from outside"))
+                await self.log.flush()
+            raise
+        except EchelonError:
+            with suppress(JournalError):  # what happened before the run broke off is worth keeping
                 await self.log.flush()
             raise
         return self.outcome(report)

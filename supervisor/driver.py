@@ -126,7 +126,8 @@ class Driver:
                 for action in actions[1:]:
                     self._group.start_soon(self._follow, [action])
                 actions = self._advance(await self._do(actions[0]))
-                await self._context.keep()
+                if not actions:
+                    await self._context.keep()
         except FATAL as error:
             self._fatal = self._fatal or error
             self._group.cancel_scope.cancel()

@@ -17,6 +17,7 @@ from ..protocols.events import (
     Answered,
     AnswerRefused,
     Asked,
+    Attempted,
     Cancelled,
     EffectFailed,
     EffectFinished,
@@ -30,6 +31,9 @@ from ..protocols.messages import NOTHING_USED, Answer, Question, Usage
 from ..protocols.storage import Journal, Record, RunStatus
 from .journal.chain import link
 from .views.bill import charges
+
+OWED = (EffectFinished, EffectFailed, Attempted, Asked)
+"""What must not be lost where there is time to keep it: it was paid for, or others wait to see it."""
 
 KEEP_SECONDS = 0.05
 """Work that took longer than this is worth a flush of its own."""
@@ -105,7 +109,8 @@ class Log:
         self._flushing: anyio.Event | None = None
         self._durable = 0
         self._broken: Exception | None = None
-        self._asked = False
+        self.owes = False
+        """Whether something has happened in the world, or somebody was asked, that is not durable yet."""
         self._last = self._kept = clock.now()
         self._open: set[Place] = set()
         """Starts without an end, from before this drive; they are charged already."""
@@ -130,7 +135,7 @@ class Log:
         if self._broken is not None:
             raise self._broken
         at = self._last = self._clock.now()
-        self._asked = self._asked or isinstance(event, Asked)
+        self.owes = self.owes or isinstance(event, OWED)
         self._seq += 1
         body = event.__pydantic_serializer__.to_json(event, by_alias=True)
         record = link(self.run, self._digest, self._seq, at, body)
@@ -142,11 +147,12 @@ class Log:
         self._tell(entry.event)
 
     async def keep(self) -> None:
-        """Flush if a person was asked, whom others must see, or if the last flush is a while ago.
+        """Flush if an effect has ended, if a person was asked, or if the last flush is a while ago.
 
-        Effects flush by themselves; this keeps what functions that touch nothing have taken long to find out.
+        An effect waits until those before it are durable; this is for where no effect may follow for long: before a
+        function that touches nothing, and where a branch of the work ends.
         """
-        if self._pending and (self._asked or self._last - self._kept > KEEP_SECONDS):
+        if self._pending and (self.owes or self._last - self._kept > KEEP_SECONDS):
             await self.flush()
 
     async def flush(self) -> None:
@@ -167,7 +173,7 @@ class Log:
 
     async def _write_out(self) -> None:
         batch, self._pending = self._pending, []
-        self._asked, self._kept = False, self._last
+        self.owes, self._kept = False, self._last
         self._flushing = anyio.Event()
         try:
             with anyio.CancelScope(shield=True):

@@ -85,7 +85,7 @@ class Place:
         self._desk.log.write(event)
 
     async def keep(self) -> None:
-        """Make durable what was written, if somebody was asked or a while has passed."""
+        """Make durable what has happened so far."""
         await self._desk.log.keep()
 
     def within(
@@ -134,7 +134,7 @@ class Place:
         booked = effect.worst
         try:
             self._start(effect, n, key)
-            if effect.writes or effect.worst is not NOTHING_USED:
+            if effect.writes or effect.worst is not NOTHING_USED or log.owes:
                 await log.flush()
             with anyio.CancelScope(shield=True) if effect.writes else nullcontext():
                 performed = await effect.do(key)
@@ -142,7 +142,8 @@ class Place:
         except EffectError as error:
             booked = error.usage or NOTHING_USED
             self._fail(effect, n, error.failure, booked)
-            await log.flush()
+            if effect.writes:
+                await log.flush()
             raise
         finally:
             if hold is not None:
@@ -159,7 +160,8 @@ class Place:
                 usage=performed.usage,
             )
         )
-        await log.flush()
+        if effect.writes:
+            await log.flush()
         return performed.value
 
     def _start(self, effect: Effect[T], n: int, key: str) -> None:
@@ -216,8 +218,10 @@ class Place:
             listen=listen,
         )
 
+        worst = worst_case(model, request)
+
         async def do(_: str) -> Performed[Reply]:
-            return await call(line, model, request)
+            return await call(line, model, request, worst)
 
         effect = Effect(
             kind="model",
@@ -226,7 +230,7 @@ class Place:
             encode=to_jsonable_python,
             digest=digest_of(model.name.encode(), request.digest.encode()),
             decode=Reply.model_validate,
-            worst=worst_case(model, request),
+            worst=worst,
             keyed=False,
             reserves=False,
             describe=f"a call of {model.name}",

@@ -43,7 +43,8 @@ class Counter:
 
     async def ask(self, model: ScriptedModel, request: Request | None = None) -> Performed[Reply]:
         """Ask a model."""
-        return await call(self.line, model, request or asking())
+        asked = request or asking()
+        return await call(self.line, model, asked, worst_case(model, asked))
 
     @property
     def waits(self) -> list[float | None]:
