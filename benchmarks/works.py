@@ -112,20 +112,24 @@ def _peak() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
 
 
+def _some(usual: int, scale: float) -> int:
+    return max(1, round(usual * scale))
+
+
 async def _w1(it: Contender, scale: float) -> Figures:
-    return {"cpu_ms": await cpu(it.single, round(60 * scale))}
+    return {"cpu_ms": await cpu(it.single, _some(60, scale))}
 
 
 async def _w2(it: Contender, scale: float) -> Figures:
-    return {"cpu_ms": await cpu(it.team, round(40 * scale))}
+    return {"cpu_ms": await cpu(it.team, _some(30, scale))}
 
 
 async def _w3(it: Contender, scale: float) -> Figures:
-    return {"over_ideal": await makespan(it.fan, round(5 * scale)) / (3 * SECONDS_A_CALL)}
+    return {"over_ideal": await makespan(it.fan, _some(5, scale)) / (3 * SECONDS_A_CALL)}
 
 
 async def _w4(it: Contender, scale: float) -> Figures:
-    return await crowd(it.team, round(CROWD * scale))
+    return await crowd(it.team, _some(CROWD, scale))
 
 
 async def _w6(it: Contender, _: float) -> Figures:
@@ -134,12 +138,12 @@ async def _w6(it: Contender, _: float) -> Figures:
 
 
 async def _w8(it: Contender, scale: float) -> Figures:
-    runs = round(200 * scale)
+    runs = _some(150, scale)
     return {"cpu_ms": await cpu(it.team, runs), "six_ms": await cpu(it.six, runs)}
 
 
 async def _w9(it: Contender, scale: float) -> Figures:
-    figures = {str(n): await cpu(it.call(n), round(25 * scale)) for n in HISTORY}
+    figures = {str(n): await cpu(it.call(n), _some(15, scale)) for n in HISTORY}
     least, most = HISTORY[0], HISTORY[-1]
     return {**figures, "slope_ms": (figures[str(most)] - figures[str(least)]) / (most - least)}
 

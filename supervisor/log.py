@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import anyio
+import anyio.lowlevel
 
 from ..protocols.contracts import Clock, Listener
 from ..protocols.conversation import Delta
@@ -172,11 +173,12 @@ class Log:
             await self._write_out()
 
     async def _write_out(self) -> None:
-        batch, self._pending = self._pending, []
-        self.owes, self._kept = False, self._last
         self._flushing = anyio.Event()
         try:
             with anyio.CancelScope(shield=True):
+                await anyio.lowlevel.checkpoint()  # a branch that begins beside this one writes in the same append
+                batch, self._pending = self._pending, []
+                self.owes, self._kept = False, self._last
                 await self._journal.append(batch, self._status)
             self._durable = batch[-1].seq
         except JournalError as error:
