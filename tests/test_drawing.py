@@ -242,3 +242,15 @@ def test_a_team_shows_what_each_did_in_a_run() -> None:
     assert root.inside.boxes[0].inside is not None
     (finder,) = root.inside.boxes[0].inside.boxes
     assert finder.notes[-1] == "sent to work 1\N{MULTIPLICATION SIGN}, $0.5000"
+
+
+def test_tiers_of_a_cascade_show_no_count_since_nobody_hands_them_work() -> None:
+    """A count of nothing would be a lie."""
+    cascade = Member("both", Member("one"), Member("two"))
+    drawn_team = team(Member("boss", cascade), [handed("both", worker="both")])
+    (boss,) = drawn_team.boxes
+    assert boss.inside is not None
+    (both,) = boss.inside.boxes
+    assert both.notes[-1].startswith("sent to work 1")
+    assert both.inside is not None
+    assert not any("sent to work" in note for tier in both.inside.boxes for note in tier.notes)

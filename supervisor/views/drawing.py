@@ -90,7 +90,7 @@ def team(worker: Worker, events: Iterable[Event] = ()) -> Drawing:
     told = list(events)
     times = Counter(post.who for path, post in posts(told).items() if path)
     spent = {line.name: line.usage for line in bill(told).workers}
-    box = _member(worker, "", times, spent, {"ran": bool(told)})
+    box = _member(worker, "", times, spent, {"ran": bool(told), "led": True})
     return Drawing(title=f"Team of {worker.card.name}" if worker.parts else worker.card.name, boxes=(box,))
 
 
@@ -98,9 +98,11 @@ def _member(
     worker: Worker, who: str, times: Mapping[str, int], spent: Mapping[str, Usage], run: Mapping[str, bool]
 ) -> Box:
     card = worker.card
-    parts = tuple(_member(part, f"{who}/{part.card.name}".strip("/"), times, spent, run) for part in worker.parts)
+    leads = any(card.depth > part.card.depth for part in worker.parts)
+    inside = {"ran": run["ran"], "led": leads}
+    parts = tuple(_member(part, f"{who}/{part.card.name}".strip("/"), times, spent, inside) for part in worker.parts)
     notes = [f"{_short(card.accepts.of)} \N{RIGHTWARDS ARROW} {_short(card.returns.of)}", *_marks(card)]
-    if run["ran"] and who:
+    if run["ran"] and who and (times[who] or run["led"]):  # nobody counts how often a tier of a cascade was tried
         usage = spent.get(who, NOTHING_USED)
         notes.append(f"sent to work {times[who]}\N{MULTIPLICATION SIGN}" + (f", {_cost(usage)}" if usage.calls else ""))
     return Box(
