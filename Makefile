@@ -23,7 +23,7 @@ demo: .venv/.run ## run the invoice desk
 	$(BIN)/python -m examples.invoice_desk
 
 test: .venv/.dev ## run the tests and the doctests
-	$(BIN)/pytest
+	$(BIN)/pytest -n auto
 
 check: .venv/.dev ## format, lint, types, tests and doctests with coverage
 	$(BIN)/ruff format --check .
