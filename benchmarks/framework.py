@@ -88,7 +88,7 @@ BETA = Agent(
 )
 
 
-def _supervisor(name: str, instructions: str, returns: type, team: Sequence[Worker], reviewed: bool) -> Supervisor:  # noqa: FBT001
+def _supervisor(name: str, instructions: str, returns: type, team: Sequence[Worker], reviewed: bool) -> Supervisor:  # noqa: FBT001 - three callers below
     planner = ModelPlanner(instructions)
     reviewer = Reviewer(script.CRITERIA) if reviewed else None
     return Supervisor(name, accepts=Product, returns=returns, team=team, planner=planner, reviewer=reviewer)

@@ -180,7 +180,7 @@ class Log:
                 batch, self._pending = self._pending, []
                 self.owes, self._kept = False, self._last
                 await self._journal.append(batch, self._status)
-            self._durable = batch[-1].seq
+                self._durable = batch[-1].seq
         except JournalError as error:
             self._broken = error
             raise
