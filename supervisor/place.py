@@ -7,8 +7,9 @@
 - It holds a start and no end, and the effect writes: nobody knows whether it was done. A person says, or it is done
   again with the same idempotency key because its author declared that safe, or it fails.
 - A write with the same idempotency key has ended in an earlier attempt at this step: its result holds; done once.
-- Else: reserve, write the start (durable first, if it writes or costs), do it, settle, write the end, durable before
-  anything builds on it.
+- Else: reserve, write the start (durable first, if it writes or costs), do it, settle, write the end. The end of a
+  write is durable at once, that of anything else before the next effect, before a function that touches nothing, and
+  where a branch of the work stops; until then a crash finds it under way.
 """
 
 from __future__ import annotations

@@ -74,7 +74,7 @@ def record_of(form: str, fields: tuple[tuple[str, Spec, bool], ...]) -> Kind:
         given = {name: values for name, (_, values) in made.items()}
         always = {name: values for name, values in given.items() if name not in optional}
         sometimes = {name: values for name, values in given.items() if name in optional}
-        loose: Any = TypedDict(f"D{next(COUNT)}", keys)  # type: ignore[misc] # made while the test runs
+        loose: Any = TypedDict(f"D{next(COUNT)}", keys)  # type: ignore[misc] # a type made at run time # made while the test runs
         return loose, st.fixed_dictionaries(always, optional=sometimes)
     spec: dict[str, Any] = {n: (nullable(of), None) if n in optional else (of, ...) for n, (of, _) in made.items()}
     if form != "model":
@@ -89,7 +89,7 @@ def kind_of(spec: Spec) -> Kind:
     match spec:
         case ("list", inner):
             of, values = kind_of(inner)
-            return list[of], st.lists(values, max_size=3)  # type: ignore[valid-type] # made while the test runs
+            return list[of], st.lists(values, max_size=3)  # type: ignore[valid-type] # a type made at run time # made while the test runs
         case ("tuple", *inner):
             kinds = [kind_of(one) for one in inner]
             return tuple[tuple(of for of, _ in kinds)], st.tuples(*(values for _, values in kinds))  # type: ignore[misc]

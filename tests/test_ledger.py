@@ -83,7 +83,7 @@ class AnySchedule(RuleBasedStateMachine):
     def what_was_never_held_could_be_held_again(self) -> None:
         """When all is settled, nothing is left in reserve."""
         if not self.holds:
-            assert {account._held for account in (self.root, self.team, self.leaf)} == {(0, 0, 0)}  # pyright: ignore[reportPrivateUsage]
+            assert {account._held for account in (self.root, self.team, self.leaf)} == {(0, 0, 0)}  # pyright: ignore[reportPrivateUsage] - nothing public says what is held
 
 
 TestAnySchedule = AnySchedule.TestCase

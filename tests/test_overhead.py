@@ -1,11 +1,18 @@
 """The framework's share of what was said to models."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from echelon import Agent, ScriptedModel, Supervisor, run, tool
+from echelon.agents.models.scripted import Said, ToolCalls
+from echelon.protocols.conversation import Request
 from echelon.protocols.events import Delegated, EffectStarted, Event, PlanRequested, ReviewRequested
 from echelon.protocols.messages import Json
+from echelon.supervisor.runs import Settings
 from echelon.supervisor.views.overhead import Overhead, framework_text
+
+from .builders import Number
 
 
 def call(path: str, n: int, *messages: Json, head: Json = None, first: int = 0, digest: str = "h") -> EffectStarted:
@@ -82,3 +89,35 @@ def test_the_frameworks_text_is_never_more_than_what_was_sent(texts: list[tuple[
     assert 0 <= found.characters <= found.sent
     assert 0 <= found.share <= 1
     assert 4 * found.tokens >= found.characters
+
+
+@tool
+async def stock(item: str) -> int:
+    """How many there are."""
+    return len(item)
+
+
+def played(request: Request) -> Said:
+    """Play the boss and both specialists; the second one asks its tool first."""
+    told = request.prompt.head.instructions
+    if told == "Count.":
+        return {"n": 1}
+    if told == "Price.":
+        return {"n": 2} if len(request.messages) > 1 else ToolCalls(("stock", {"item": "lamp"}))
+    steps = [{"id": name, "worker": name, "input": {"$from": "task"}} for name in ("count", "price")]
+    return {"reason": "both", "steps": steps, "output": {"left": {"$from": "count"}, "right": {"$from": "price"}}}
+
+
+@pytest.mark.anyio
+async def test_a_boss_costs_at_most_three_calls_beyond_those_of_its_specialists() -> None:
+    """Two specialists, one tool: what flows between them passes through no prompt of the boss."""
+    count = Agent("count", "Count.", accepts=Number, returns=Number)
+    price = Agent("price", "Price.", accepts=Number, returns=Number, tools=[stock])
+    boss = Supervisor("boss", accepts=Number, returns=dict[str, Number], team=[count, price])
+    settings = Settings(models=[ScriptedModel(played)])
+    outcome = await run(boss, Number(n=0), settings=settings)
+    assert outcome.output == {"left": Number(n=1), "right": Number(n=2)}
+    found = framework_text(outcome.events)
+    assert found.worker_calls == 3
+    assert found.planner_calls + found.reviewer_calls <= 3
+    assert 0 < found.characters < found.sent

@@ -79,4 +79,4 @@ class Progress:
 
 
 def _name_of(item: object) -> str:
-    return str(item.get("name", "")) if isinstance(item, dict) else ""  # pyright: ignore[reportUnknownArgumentType, reportUnknownMemberType]
+    return str(item.get("name", "")) if isinstance(item, dict) else ""  # pyright: ignore[reportUnknownArgumentType, reportUnknownMemberType] - an item is any JSON
