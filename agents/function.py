@@ -46,6 +46,9 @@ class Duty:
 
     effect: bool = False
     """It changes the world: it is never done twice for one handoff."""
+    reads: bool = False
+    """It looks at the world (a file, a table, a service): what it saw is journalled, so that a resumed or replayed run
+    sees the same."""
     on_unknown: OnUnknown = "ask"
     """What to do if it was under way at a crash and writes: ask a person, call it again (it honours its idempotency
     key), or fail."""
@@ -131,7 +134,7 @@ class Function(Generic[In, Out]):
 
     async def work(self, handoff: Handoff[In], context: Context) -> Report[Out]:
         """Call the function; what it raises is a failure, what it returns is a report or becomes one."""
-        if not self.duty.effect and not self.duty.usd:
+        if not (self.duty.effect or self.duty.reads or self.duty.usd):
             await context.keep()
             return await self._report(handoff, context, handoff.key)
         payload = self.card.accepts.dump(handoff.payload)
@@ -234,6 +237,7 @@ class Duties(TypedDict, total=False):
     """The fields of `Duty`, and a name in place of the function's."""
 
     effect: bool
+    reads: bool
     on_unknown: OnUnknown
     seconds: float
     usd: float

@@ -10,8 +10,8 @@ from pydantic_core import to_json
 from typing_extensions import TypeVar
 
 from .conversation import Delta, Reply, Request, digest_of
-from .events import Event, Happened
-from .messages import NOTHING_USED, Answer, Budget, Handoff, In, Json, Out, Report, Usage, Verdict
+from .events import Delegated, Event, Happened
+from .messages import NOTHING_USED, Answer, Budget, Handoff, In, Json, JsonReport, Out, Report, Usage, Verdict
 from .once import once
 from .plans import Brief, Change, Plan
 from .prices import Price
@@ -221,6 +221,18 @@ class Context(Protocol):
 
     async def now(self) -> float:
         """Seconds since the epoch, as journalled: the same on resume and replay."""
+        ...
+
+    async def random(self) -> float:
+        """A number in [0, 1), as journalled: the same on resume and replay."""
+        ...
+
+    async def recall(self, handoff: Delegated) -> JsonReport | None:
+        """What came of a handoff to this place when the run was recorded; None: it is to be done.
+
+        Raises:
+            MissError: a replay that does nothing itself does not hold it.
+        """
         ...
 
     def within(

@@ -13,6 +13,7 @@ EchelonError
 │   ├── DamagedError    a recorded line does not fit the chain
 │   └── UnknownRunError there is no such run
 ├── DivergedError       a resumed run asks for something else than it did before the crash
+│   └── MissError       a replayed run asks for something that was not recorded
 ├── DefinitionError     a run is resumed under definitions that have changed
 └── AnswerError         a person's answer cannot be taken
 """
@@ -126,6 +127,15 @@ class DivergedError(EchelonError):
         super().__init__(
             f"{path or '/'} {kind} {n}: the journal holds request {recorded[:12]}, this drive made {found[:12]}"
         )
+
+
+class MissError(DivergedError):
+    """A replayed run asks for something that was not recorded; `what` says what it asked for and what there is."""
+
+    def __init__(self, path: str, kind: str, n: int, what: str) -> None:
+        super().__init__(path, kind, n, "", "")
+        self.what = what
+        self.args = (f"{path or '/'} {kind} {n}: {what}",)
 
 
 class DefinitionError(EchelonError):

@@ -27,6 +27,7 @@ from ..protocols.messages import (
     Out,
     Waiting,
 )
+from ..protocols.recording import Recording
 from ..protocols.storage import Store
 from .answers import inbox, open_questions, verified_entries
 from .clock import SystemClock
@@ -55,6 +56,8 @@ class Settings:
     """Labels of the task."""
     origin: str = ""
     """Where the worker was loaded from, e.g. `package.module:team`."""
+    recording: Recording | None = None
+    """Stands for the world, so that the run is a replay; None: the world is touched."""
 
 
 DEFAULTS = Settings()
@@ -150,7 +153,7 @@ class Drive(Generic[Out]):
         self._started = started
         self.log = log
         self._store = store
-        self._desk = Desk(log, settings.clock, settings.calls)
+        self._desk = Desk(log, settings.clock, settings.calls, settings.recording)
         self._models = settings.models
         self._contested = contested
 

@@ -213,7 +213,12 @@ class Driver:
             attempt=command.attempt,
         )
         denied = await self._ruled(self._crew.policy.rule(handoff, card), command, context)
-        return denied or await worker.work(handoff, context)
+        if denied is not None:
+            return denied
+        recalled = await context.recall(command)
+        if isinstance(recalled, Done):
+            return recalled.model_copy(update={"output": card.returns.read(recalled.output)})
+        return await worker.work(handoff, context) if recalled is None else recalled
 
     async def _ruled(self, ruling: Ruling, command: Delegated, context: Context) -> Failed | None:
         """None: go ahead; else the denial, by rule or by the person who was asked."""

@@ -7,6 +7,7 @@
 - It holds a start and no end, and the effect writes: nobody knows whether it was done. A person says, or it is done
   again with the same idempotency key because its author declared that safe, or it fails.
 - A write with the same idempotency key has ended in an earlier attempt at this step: its result holds; done once.
+- The run is a replay: the recording says what came of it; nothing is done.
 - Else: reserve, write the start (durable first, if it writes or costs), do it, settle, write the end. The end of a
   write is durable at once, that of anything else before the next effect, before a function that touches nothing, and
   where a branch of the work stops; until then a crash finds it under way.
@@ -30,8 +31,18 @@ from typing_extensions import TypeVar
 from ..protocols.contracts import Calls, Clock, Effect, Model, Performed
 from ..protocols.conversation import Reply, Request, digest_of
 from ..protocols.errors import DivergedError, EffectError, Pause, ShapeError
-from ..protocols.events import AnswerRefused, Asked, EffectFailed, EffectFinished, EffectStarted, Event, Happened
-from ..protocols.messages import NOTHING_USED, Answer, Budget, Failure, Json, Question, Usage
+from ..protocols.events import (
+    AnswerRefused,
+    Asked,
+    Delegated,
+    EffectFailed,
+    EffectFinished,
+    EffectStarted,
+    Event,
+    Happened,
+)
+from ..protocols.messages import NOTHING_USED, Answer, Budget, Failure, Json, JsonReport, Question, Usage
+from ..protocols.recording import Recording
 from ..protocols.shapes import Shape
 from .calls import Cooling, Line, call, worst_case
 from .ledger import Account, narrower
@@ -47,6 +58,7 @@ class Desk:
     log: Log
     clock: Clock
     calls: Calls
+    recording: Recording | None = None
     cooling: Cooling = field(default_factory=Cooling)
 
 
@@ -121,12 +133,31 @@ class Place:
                 return effect.decode(earlier.result)
             if started is not None and (known := self._unknown(effect, n, key)) is not None:
                 return _recorded(effect, known)
+        if (recording := self._desk.recording) is not None:
+            return await self._recall(recording, effect, n, key)
         return await self._do(effect, n, key)
 
     def _key(self, effect: Effect[T], n: int) -> str:
         """Idempotency key: the same for every attempt at this place with this request."""
         which = f"{effect.kind} {n} {effect.digest}"
         return digest_of(self.run.encode(), stable(self.path).encode(), which.encode())
+
+    async def _recall(self, recording: Recording, effect: Effect[T], n: int, key: str) -> T:
+        """Write down what the recording says; it is charged and not reserved, since it has been paid for."""
+        self._start(effect, n, key)
+        found = await recording.recall(self.path, effect, n, self.emit)
+        ended = found.model_copy(update={"path": self.path, "n": n, "digest": effect.digest})
+        self.account.charge(ended.usage)
+        self.emit(ended)
+        return _recorded(effect, ended)
+
+    async def recall(self, handoff: Delegated) -> JsonReport | None:
+        """What came of a handoff when the run was recorded; None: it is to be done."""
+        recording = self._desk.recording
+        if recording is None or (report := await recording.report(self.path, handoff)) is None:
+            return None
+        self.account.charge(report.usage)
+        return report
 
     async def _do(self, effect: Effect[T], n: int, key: str) -> T:
         log = self._desk.log

@@ -18,10 +18,28 @@ from ..protocols.messages import Budget, Failed, Failure, In, Out
 from ..protocols.storage import Store
 from .answers import answer, history, open_questions
 from .drive import DEFAULTS, Drive, OnChange, Settings, begin, take_up
+from .hierarchy import definitions, members
+from .journal.memory import MemoryJournal
+from .log import Entry
 from .outcome import Outcome
 from .views.bill import bill
 
-__all__ = ["OnChange", "Run", "Settings", "answer", "history", "open_questions", "resume", "run", "start"]
+__all__ = [
+    "Entry",
+    "MemoryJournal",
+    "OnChange",
+    "Outcome",
+    "Run",
+    "Settings",
+    "answer",
+    "definitions",
+    "history",
+    "members",
+    "open_questions",
+    "resume",
+    "run",
+    "start",
+]
 
 
 async def run(

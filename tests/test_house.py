@@ -23,7 +23,7 @@ ALLOWED = {
     "agents": ("echelon.agents", "echelon.protocols"),
     "supervisor": ("echelon.supervisor", "echelon.protocols"),
     "protocols": ("echelon.protocols",),
-    "evals": ("echelon.evals", "echelon.protocols", "echelon.supervisor.runs"),
+    "evals": ("echelon.evals", "echelon.protocols", "echelon.supervisor.runs", "echelon.supervisor.views"),
 }
 
 

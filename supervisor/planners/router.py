@@ -1,4 +1,8 @@
-"""A plan of one step: pick the one worker for the task, by rules or by a model: level 2."""
+"""A plan of one step: pick the one worker for the task, by rules or by a model: level 2.
+
+A router that explores gives now and then another worker the task, at random, and journals how likely its choice was:
+from such runs it can be estimated what other ways of choosing would have come to (Horvitz and Thompson 1952).
+"""
 
 from __future__ import annotations
 
@@ -11,8 +15,9 @@ from pydantic import create_model
 from pydantic_core import to_json
 
 from ...protocols.asking import ask_models
-from ...protocols.contracts import Card, Context, Model
-from ...protocols.conversation import Head, OutputCard, Prompt, UserMessage
+from ...protocols.contracts import Card, Context, Effect, Model, Performed
+from ...protocols.conversation import Head, OutputCard, Prompt, UserMessage, digest_of
+from ...protocols.errors import UsageError
 from ...protocols.messages import Done, Failed, Failure, Json, Message, Report
 from ...protocols.plans import Brief, Change, Condition, Plan, Step
 from ...protocols.shapes import Shape
@@ -47,29 +52,60 @@ class Router:
     ask_model: bool = True
     models: Sequence[Model] = ()
     """Empty: inherited."""
+    explore: float = 0.0
+    """Share of tasks, in [0, 1], that go to any worker of the same types, each as likely, the first choice included."""
     replans: bool = field(default=False, init=False)
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.explore <= 1:
+            raise UsageError(f"router: expected `explore` in [0, 1], found {self.explore}")
 
     @property
     def definition(self) -> Json:
-        """Routes, default and models."""
+        """Routes, default, models and how much it explores."""
         return {
             "routes": [[route.when.model_dump(mode="json", by_alias=True), route.worker] for route in self.routes],
             "otherwise": self.otherwise,
             "ask_model": self.ask_model,
             "models": [model.name for model in self.models],
+            **({"explore": self.explore} if self.explore else {}),
         }
 
     async def plan(self, brief: Brief, team: Sequence[Card], returns: Shape, context: Context) -> Report[Plan | Change]:
         """A plan of one step."""
+        found = await self._choose(brief, team, context)
+        if isinstance(found, Failed):
+            return found
+        return Done(output=await self._explored(found, team, context) if self.explore else found)
+
+    async def _explored(self, plan: Plan, team: Sequence[Card], context: Context) -> Plan:
+        """The same plan, or another worker's, and in the journal how likely it was."""
+        first = plan.steps[0].worker
+        types = {card.name: (card.accepts, card.returns) for card in team}
+        alike = [name for name in types if types[name] == types.get(first)]
+        if len(alike) < 2:
+            return plan
+        draw = await context.random()
+        chosen = alike[min(int(draw / self.explore * len(alike)), len(alike) - 1)] if draw < self.explore else first
+        likely = self.explore / len(alike) + (1 - self.explore) * (chosen == first)
+
+        async def do(_: str) -> Performed[Json]:
+            return Performed(value={"worker": chosen, "propensity": likely})
+
+        request: Json = {"first": first, "candidates": alike, "explore": self.explore, "draw": draw}
+        await context.perform(Effect(kind="route", request=request, digest=digest_of(to_json(request)), do=do))
+        return _to(chosen, plan.reason if chosen == first else f"explored instead of {first}: {plan.reason}")
+
+    async def _choose(self, brief: Brief, team: Sequence[Card], context: Context) -> Plan | Failed:
         for i, route in enumerate(self.routes):
             if holds(route.when, {"task": brief.task}):
                 return _to(route.worker, f"route {i + 1} holds")
         models = self.models or context.models
         if self.ask_model and models:
-            report = await self._ask(brief, tuple(team), models, context)
-            if isinstance(report, Failed) and self.otherwise:
-                return _to(self.otherwise, f"no choice by a model: {report.failure.message}")
-            return report
+            found = await self._ask(brief, tuple(team), models, context)
+            if isinstance(found, Failed) and self.otherwise:
+                return _to(self.otherwise, f"no choice by a model: {found.failure.message}")
+            return found
         if self.otherwise:
             return _to(self.otherwise, f"none of {len(self.routes)} routes holds")
         message = f"none of {len(self.routes)} routes holds, and there is no model to ask and no `otherwise`"
@@ -77,15 +113,20 @@ class Router:
 
     async def _ask(
         self, brief: Brief, team: tuple[Card, ...], models: Sequence[Model], context: Context
-    ) -> Report[Plan | Change]:
+    ) -> Plan | Failed:
         task = UserMessage(text=to_json(brief.task).decode())
         report = await ask_models(context, _prompt(team), [task], _choice(team), models)
-        return _to(report.output.worker, report.output.reason) if isinstance(report, Done) else report
+        if isinstance(report, Done):
+            return _to(report.output.worker, report.output.reason)
+        return report if isinstance(report, Failed) else Failed(failure=_NOBODY)
 
 
-def _to(worker: str, reason: str) -> Done[Plan | Change]:
+_NOBODY = Failure(kind="not_delegated", message="the model chose nobody")
+
+
+def _to(worker: str, reason: str) -> Plan:
     step = Step(id="routed", worker=worker, input={"$from": "task"})
-    return Done(output=Plan(steps=(step,), output={"$from": "routed"}, reason=reason))
+    return Plan(steps=(step,), output={"$from": "routed"}, reason=reason)
 
 
 @lru_cache(maxsize=256)

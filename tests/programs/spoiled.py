@@ -13,8 +13,19 @@ from echelon.evals.world import CrashingStore, World
 from echelon.protocols.contracts import Card, Context, Effect, Model, Performed, Worker
 from echelon.protocols.conversation import Reply, Request
 from echelon.protocols.errors import EffectError, FencedError
-from echelon.protocols.events import Event, Happened
-from echelon.protocols.messages import NOTHING_USED, Answer, Budget, Done, Failure, Handoff, Json, Report, Usage
+from echelon.protocols.events import Delegated, Event, Happened
+from echelon.protocols.messages import (
+    NOTHING_USED,
+    Answer,
+    Budget,
+    Done,
+    Failure,
+    Handoff,
+    Json,
+    JsonReport,
+    Report,
+    Usage,
+)
 from echelon.protocols.shapes import Shape
 from echelon.protocols.storage import Record, RunStatus
 
@@ -70,6 +81,14 @@ class Through:
     async def now(self) -> float:
         """As it is."""
         return await self.inner.now()
+
+    async def random(self) -> float:
+        """As it is."""
+        return await self.inner.random()
+
+    async def recall(self, handoff: Delegated) -> JsonReport | None:
+        """As it is."""
+        return await self.inner.recall(handoff)
 
     def within(
         self,
