@@ -47,6 +47,8 @@ class RunStarted(Happened):
     origin: str = ""
     """Where the worker was loaded from, for a later resume by command; "": by a program."""
     labels: frozenset[str] = frozenset()
+    tags: dict[str, str] = Field(default_factory=dict[str, str])
+    """Who asked, in which thread, through which plug: for whoever looks for the run; nothing is decided by them."""
 
 
 class Claimed(Happened):

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Generic, Literal
 
 import anyio
@@ -56,6 +56,8 @@ class Settings:
     """Labels of the task."""
     origin: str = ""
     """Where the worker was loaded from, e.g. `package.module:team`."""
+    tags: Mapping[str, str] = field(default_factory=dict[str, str])
+    """Kept with the run for whoever looks for it."""
     recording: Recording | None = None
     """Stands for the world, so that the run is a replay; None: the world is touched."""
 
@@ -91,6 +93,7 @@ def begin(
         definitions=definitions(worker),
         labels=settings.labels,
         origin=settings.origin,
+        tags=dict(settings.tags),
     )
     log.write(started)
     log.write(_claim())

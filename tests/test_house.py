@@ -24,6 +24,7 @@ ALLOWED = {
     "supervisor": ("echelon.supervisor", "echelon.protocols"),
     "protocols": ("echelon.protocols",),
     "evals": ("echelon.evals", "echelon.protocols", "echelon.supervisor.runs", "echelon.supervisor.views"),
+    "protocols/gateway": ("echelon.protocols", "echelon.supervisor.views"),
 }
 
 
@@ -90,11 +91,11 @@ def is_within(module: str, packages: tuple[str, ...]) -> bool:
     return any(module == package or module.startswith(f"{package}.") for package in packages)
 
 
-@pytest.mark.parametrize("folder", FOLDERS)
+@pytest.mark.parametrize("folder", ALLOWED)
 def test_imports_point_in_one_direction(folder: str) -> None:
     """What is said knows nobody; who works and who decides know what is said, and never each other."""
-    gateway = ROOT / "protocols" / "gateway"  # the plugs hang on the outside, whatever folder they live in
-    files = [path for path in sources(folder) if not path.is_relative_to(gateway)]
+    plugs = ROOT / "protocols" / "gateway"  # they hang on the outside: a run is a Protocol to them
+    files = [path for path in sources(folder) if folder != "protocols" or not path.is_relative_to(plugs)]
     wrong = [
         f"{name_of(path)} imports {module}"
         for path in files

@@ -1,0 +1,1 @@
+"""Plugs: any team in any chat assistant; each surface is a projection of runs and their events."""
