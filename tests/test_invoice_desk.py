@@ -311,7 +311,7 @@ def test_an_inbox_that_is_not_there_fails_with_its_name(tmp_path: Path) -> None:
 
 def test_the_reviewer_finds_a_file_without_a_case_and_a_ledger_that_disagrees(small: Day) -> None:
     good = small.to_the_end().output
-    agrees = books.agreeing_with(small.ledger)
+    agrees = books.agrees_with_ledger
     assert (books.all_accounted_for(good), agrees(good)) == (None, None)
     posted, *others = good.cases
     held = posted.model_copy(update={"decision": Decision(action="hold", reason=""), "entry": None})

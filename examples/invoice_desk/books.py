@@ -1,7 +1,6 @@
 """The clerks that keep the books: they decide each case, post it to the ledger, and write and check the summary."""
 
 from collections import Counter
-from collections.abc import Callable
 from datetime import date
 from typing import Any
 
@@ -24,7 +23,7 @@ from .validation import check_invoice
 def checking(ledger: Ledger, policy: Policy) -> Function[Any, list[OpenCase]]:
     """Make the clerk that decides what happens with each document."""
 
-    @worker
+    @worker(reads=True)
     def check(readings: list[Reading], today: date) -> list[OpenCase]:
         """Validate the readings of a whole inbox, find duplicates in it and in the ledger, decide by the policy."""
         seen = _Seen(ledger)
@@ -68,7 +67,7 @@ class _Seen:
 def rechecking(ledger: Ledger, policy: Policy) -> Function[Any, OpenCase]:
     """Make the clerk that trusts the bookkeeper's typing no more than a machine's reading."""
 
-    @worker
+    @worker(reads=True)
     def recheck(case: OpenCase, entered: Entered | None) -> OpenCase:
         """Put what the bookkeeper typed through the same checks and the same policy."""
         if entered is None:
@@ -125,22 +124,25 @@ def close(case: OpenCase, receipt: Receipt | None) -> Case:
     return Case(document=case.document, kind=case.kind, invoice=case.invoice, decision=decision, entry=entry)
 
 
-@worker
-def summary(files: Files, cases: list[Case]) -> Summary:
-    """Write the summary of all cases of an inbox, and of the files that were refused."""
-    ordered = tuple(sorted(cases, key=lambda case: case.document))
-    return Summary(
-        markdown=written(ordered, files.refused),
-        posted=totals(ordered),
-        counts=dict(Counter(case.decision.action for case in ordered)),
-        files=files.files,
-        cases=ordered,
-        refused=files.refused,
-    )
+def summing_up(ledger: Ledger) -> Function[Any, Summary]:
+    """Make the clerk that writes the summary."""
 
+    @worker(reads=True)
+    def summary(files: Files, cases: list[Case]) -> Summary:
+        """Write the summary of all cases of an inbox, of the files that were refused, and of what the ledger holds."""
+        ordered = tuple(sorted(cases, key=lambda case: case.document))
+        ours = {file.sha256 for file in files.files}
+        return Summary(
+            markdown=written(ordered, files.refused),
+            posted=totals(ordered),
+            counts=dict(Counter(case.decision.action for case in ordered)),
+            files=files.files,
+            cases=ordered,
+            refused=files.refused,
+            booked=tuple(entry for entry in ledger.entries() if entry.posting.document_sha256 in ours),
+        )
 
-Check = Callable[[Summary], str | None]
-"""Says what is wrong with a summary; None: nothing."""
+    return summary
 
 
 def all_accounted_for(found: Summary) -> str | None:
@@ -152,24 +154,16 @@ def all_accounted_for(found: Summary) -> str | None:
     return f"not settled: {', '.join(still_open)}" if still_open else None
 
 
-def agreeing_with(ledger: Ledger) -> Check:
-    """Make the check that the ledger holds what the summary says, and of these files nothing else."""
-
-    def agrees_with_ledger(found: Summary) -> str | None:
-        digests = {file.name: file.sha256 for file in found.files}
-        entries = {entry.sequence: entry.posting for entry in ledger.entries()}
-        for case in found.cases:
-            if case.decision.action != "post":
-                continue
-            file = next(file for file in found.files if file.name == case.document)
-            if case.invoice is None or entries.get(case.entry or 0) != posting_of(case.invoice, file):
-                return f"{case.document}: the ledger does not hold it as entry {case.entry}"
-        said = {case.entry for case in found.cases}
-        silent = [
-            n for n, posting in entries.items() if posting.document_sha256 in {*digests.values()} and n not in said
-        ]
-        if silent:
-            return f"the ledger holds entries {silent} of files that the summary does not call posted"
-        return None if found.posted == totals(found.cases) else "the posted totals are not those of the cases"
-
-    return agrees_with_ledger
+def agrees_with_ledger(found: Summary) -> str | None:
+    """Complain if the ledger does not hold what the summary says, or of these files something else."""
+    files = {file.name: file for file in found.files}
+    entries = {entry.sequence: entry.posting for entry in found.booked}
+    for case in found.cases:
+        if case.decision.action != "post":
+            continue
+        if case.invoice is None or entries.get(case.entry or 0) != posting_of(case.invoice, files[case.document]):
+            return f"{case.document}: the ledger does not hold it as entry {case.entry}"
+    silent = sorted(entries.keys() - {case.entry for case in found.cases})
+    if silent:
+        return f"the ledger holds entries {silent} of files that the summary does not call posted"
+    return None if found.posted == totals(found.cases) else "the posted totals are not those of the cases"

@@ -26,7 +26,7 @@ EXAMPLE_DAY = date(2026, 11, 20)
 """The example inbox was written for this day; on another, its invoices would be too old, or from the future."""
 
 
-@worker
+@worker(reads=True)
 async def listing(inbox: Inbox, context: Context) -> Report[Files]:
     """List the files of an inbox that can be read, each with the digest of its content."""
     folder = Path(inbox.folder)
@@ -56,7 +56,7 @@ def files_in(folder: Path) -> tuple[tuple[File, ...], tuple[Refusal, ...]]:
     return tuple(files), tuple(sorted(refused, key=lambda one: one.name))
 
 
-@worker
+@worker(reads=True)
 def read_file(file: File) -> Document:
     """Read a file as text; of a file that cannot be read, say why."""
     try:

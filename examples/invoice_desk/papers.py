@@ -11,6 +11,7 @@ from .documents import (
     Classification,
     Decision,
     Document,
+    Entry,
     Extraction,
     File,
     Finding,
@@ -119,3 +120,5 @@ class Summary(Record):
     cases: tuple[Case, ...]
     """One per file, sorted by name."""
     refused: tuple[Refusal, ...]
+    booked: tuple[Entry, ...]
+    """What the ledger holds of these files, in the order of posting."""

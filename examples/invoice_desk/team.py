@@ -118,14 +118,17 @@ def settling(ledger: Ledger, policy: Policy) -> Supervisor[OpenCase, Case]:
 
 
 def fixed_plan(
-    reader: Worker[File, Reading], check: Worker[Any, list[OpenCase]], settle: Worker[OpenCase, Case]
+    reader: Worker[File, Reading],
+    check: Worker[Any, list[OpenCase]],
+    settle: Worker[OpenCase, Case],
+    summary: Worker[Any, Summary],
 ) -> Workflow[Inbox, Summary]:
     """Write down once what a model would plan for each inbox."""
     flow = Workflow(Inbox, Summary)
     files = flow.step(clerks.listing, flow.task)
     readings = flow.each(reader, files["files"])
     cases = flow.each(settle, flow.step(check, {"readings": readings, "today": files["today"]}))
-    return flow.output(flow.step(books.summary, {"files": files, "cases": cases}))
+    return flow.output(flow.step(summary, {"files": files, "cases": cases}))
 
 
 def desk(
@@ -142,15 +145,15 @@ def desk(
     """
     ledger = Ledger(ledger_path)
     reader, settle = reading(models, policy), settling(ledger, policy)
-    check = books.checking(ledger, policy)
-    planner: Planner = ModelPlanner(HOW_THE_DESK_WORKS) if models else fixed_plan(reader, check, settle)
-    checks = [books.all_accounted_for, books.agreeing_with(ledger)]
+    check, summary = books.checking(ledger, policy), books.summing_up(ledger)
+    planner: Planner = ModelPlanner(HOW_THE_DESK_WORKS) if models else fixed_plan(reader, check, settle, summary)
+    checks = [books.all_accounted_for, books.agrees_with_ledger]
     return Supervisor(
         "desk",
         description="Works an inbox of invoices: reads, checks, posts to the ledger, asks people, sums up.",
         accepts=Inbox,
         returns=Summary,
-        team=[clerks.listing, reader, check, settle, books.summary],
+        team=[clerks.listing, reader, check, settle, summary],
         planner=planner,
         reviewer=Reviewer(A_GOOD_SUMMARY if models else "", checks=checks),
         escalate=Person("head_of_accounts", "May this be delivered?", accepts=Summary, returns=Approval),
