@@ -111,6 +111,15 @@ class ReviewLabel(Message):
     """Who said so: a person, a checker, a downstream outcome."""
 
 
+class ExpectedCall(Message):
+    """One tool call that should be made."""
+
+    name: str
+    """Of the tool."""
+    arguments: Json = None
+    """None: nobody has said which."""
+
+
 class Reference(Message):
     """How the run should have gone."""
 
@@ -123,6 +132,10 @@ class Reference(Message):
     """How the run should end; None: nobody has judged."""
     output: Json = None
     """A right output, for scorers that compare; None: none is known."""
+    trajectory: tuple[ExpectedCall, ...] | None = None
+    """Tool calls that do the task, in order; empty: it is done without any; None: nobody has said."""
+    mentions: tuple[str, ...] = ()
+    """Texts that must stand in some answer to whoever gave the task, whatever the case; all of them."""
     reviews: tuple[ReviewLabel, ...] = ()
     origin: str = ""
     """Who wrote the reference."""
@@ -207,4 +220,5 @@ class Scenario:
     @once
     def task_hash(self) -> str:
         """Digest of the input and the reference: results of other tasks cannot be compared with results of this one."""
-        return digest_of(to_json(self.header.input), to_json(self.reference, by_alias=True))
+        known = self.reference.model_dump_json(by_alias=True, exclude_defaults=True)  # a new field changes no old hash
+        return digest_of(to_json(self.header.input), known.encode())

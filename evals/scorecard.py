@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Final, Literal
+import math
+from collections import Counter
+from typing import Annotated, Final, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from ..protocols.messages import NOTHING_USED, Count, Message, Share, Usage, Usd
 from .scenario import ScenarioId, Success
@@ -13,6 +15,24 @@ SCORECARD_VERSION: Final = 1
 
 Mode = Literal["recorded", "strict", "structural", "decisions", "reroute", "live"]
 """`recorded`: score what was recorded and run nothing; `live`: run the team; the others: replay it."""
+
+Status = Literal["delivered", "waiting", "failed", "cancelled", "unknown"]
+"""How a run stands at its end; `unknown`: it broke off, or was imported without its end."""
+
+Family = Literal[
+    "success", "routing", "delegation", "plan", "trajectory", "cost", "latency", "reviewer", "calibration", "router",
+    "replay",
+]  # fmt: skip
+"""What a metric is about, in the order in which reports show them."""
+
+Unit = Literal["share", "usd", "usd_per_1k", "seconds", "count", "score"]
+
+Better = Literal["higher", "lower", "neither"]
+
+PointKind = Literal["this", "baseline_run", "cheapest", "best_single", "random", "hull", "oracle", "single"]
+
+Figure = Annotated[float, Field(ge=-math.inf)]
+"""May be infinite and is never NaN: what is undefined is None."""
 
 
 class Score(Message):
@@ -55,6 +75,10 @@ class Given(Message):
     to: str
     payload: str
     failed: bool = False
+    step: str = ""
+    """Path of the step without attempts."""
+    model: str = ""
+    """The one model that it asked itself; "": none, or several."""
 
 
 class Judged(Message):
@@ -85,6 +109,16 @@ class PlanFit(Message):
     """Normalised edit distance; 0: the same plan."""
     exact: bool
     """False: `edit` is an upper bound."""
+
+
+class TrajectoryFit(Message):
+    """How far the tool calls of a run agree with what was expected, names and arguments."""
+
+    exact: bool
+    in_order: Share
+    """F1 of the longest common subsequence."""
+    any_order: Share
+    """F1 of a maximum matching."""
 
 
 class Divergence(Message):
@@ -140,7 +174,7 @@ class Measured(Message):
     """`unevaluable`: a replay asked for what was not recorded. `broken`: it could not be run or replayed at all."""
     why: str = ""
     """Of the last three states; "" otherwise."""
-    status: Literal["delivered", "waiting", "failed", "cancelled", "unknown"] = "unknown"
+    status: Status = "unknown"
     success: Success = "unscored"
     scores: tuple[Score, ...] = ()
     usage: Usage = NOTHING_USED
@@ -158,6 +192,8 @@ class Measured(Message):
     sure: tuple[Sure, ...] = ()
     plan: PlanFit | None = None
     """None: no plan, or no reference."""
+    trajectory: TrajectoryFit | None = None
+    """None: no reference, or neither has calls."""
     depth: Count = 0
     """Of the deepest handoff."""
     replayed: Replayed | None = None
@@ -169,19 +205,16 @@ class Metric(Message):
     """One figure over all scenarios."""
 
     name: str
-    family: Literal[
-        "success", "routing", "delegation", "plan", "trajectory", "cost", "latency", "reviewer", "calibration",
-        "router", "replay",
-    ]  # fmt: skip
-    value: float | None
+    family: Family
+    value: Figure | None
     """None: undefined; `note` says why. Infinity is a value."""
-    low: float | None = None
-    high: float | None = None
+    low: Figure | None = None
+    high: Figure | None = None
     level: Share = 0.95
     n: Count
     """Scenarios that it stands on."""
-    unit: Literal["share", "usd", "usd_per_1k", "seconds", "count", "score"]
-    better: Literal["higher", "lower", "neither"]
+    unit: Unit
+    better: Better
     note: str = ""
     """How it was made, or why it is undefined."""
 
@@ -192,12 +225,18 @@ class Confusion(Message):
     labels: tuple[str, ...]
     counts: tuple[tuple[Count, ...], ...]
 
+    @model_validator(mode="after")
+    def _is_square(self) -> Self:
+        if any(len(one) != len(self.labels) for one in (self.counts, *self.counts)):
+            raise ValueError("one row and one column per label")
+        return self
+
 
 class Point(Message):
     """One way of routing on the plane of cost and quality."""
 
     name: str
-    kind: Literal["this", "baseline_run", "cheapest", "best_single", "random", "hull", "oracle", "single"]
+    kind: PointKind
     usd: Usd
     """Per run."""
     quality: Share
@@ -218,18 +257,18 @@ class Difference(Message):
     """One metric of this variant against the baseline's."""
 
     metric: str
-    baseline: float | None
-    found: float | None
-    difference: float | None
-    low: float | None
-    high: float | None
+    baseline: Figure | None
+    found: Figure | None
+    difference: Figure | None
+    low: Figure | None
+    high: Figure | None
     p: Share | None
     """Adjusted for all metrics compared (Holm); None: no test applies."""
     test: str
-    detectable: float | None
+    detectable: Figure | None
     """The least difference that so many scenarios would have shown, with power 0.8 at level 0.05."""
     n: Count
-    better: Literal["higher", "lower", "neither"]
+    better: Better
 
 
 class Comparison(Message):
@@ -273,6 +312,7 @@ class Scorecard(Message):
     measured: tuple[Measured, ...]
     """By scenario, then repeat."""
     metrics: tuple[Metric, ...]
+    """Of one family the most telling first."""
     confusion: Confusion | None = None
     points: tuple[Point, ...] = ()
     reliability: tuple[Reliability, ...] = ()
@@ -281,3 +321,10 @@ class Scorecard(Message):
     gate: Gate | None = None
     notes: tuple[str, ...] = ()
     """What a reader must know before believing a figure."""
+
+    @model_validator(mode="after")
+    def _measures_each_repeat_once(self) -> Self:
+        times = Counter((one.scenario, one.repeat) for one in self.measured)
+        if twice := sorted(key for key, count in times.items() if count > 1):
+            raise ValueError(f"each repeat of a scenario once, found {twice[0]} {times[twice[0]]} times")
+        return self

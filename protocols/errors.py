@@ -10,12 +10,14 @@ EchelonError
 ├── JournalError        the journal cannot be read or written
 │   ├── FencedError     another process drives this run
 │   ├── BusyError       another process holds the journal
+│   │   └── CrowdedError as many runs are under way as are allowed, or the server is shutting down
 │   ├── DamagedError    a recorded line does not fit the chain
 │   └── UnknownRunError there is no such run
 ├── DivergedError       a resumed run asks for something else than it did before the crash
 │   └── MissError       a replayed run asks for something that was not recorded
 ├── DefinitionError     a run is resumed under definitions that have changed
-└── AnswerError         a person's answer cannot be taken
+├── AnswerError         a person's answer cannot be taken
+└── ScenarioError       a scenario, or a file that should become one, cannot be read
 """
 
 from __future__ import annotations
@@ -98,6 +100,17 @@ class BusyError(JournalError):
         super().__init__(f"journal {place} is {holder}; wait for it to end, or name another with --journal")
 
 
+class CrowdedError(BusyError):
+    """No run can be begun now: as many are under way as are allowed, or the server is shutting down."""
+
+    def __init__(self, limit: int) -> None:
+        """Take how many runs may be under way at once; 0: none are begun any more."""
+        super().__init__("", None)
+        self.limit = limit
+        full = f"{limit} runs are under way, as many as are allowed at once; try again later"
+        self.args = (full if limit else "no run is begun any more: the server is shutting down; try again later",)
+
+
 class DamagedError(JournalError):
     """A recorded line does not fit the chain."""
 
@@ -152,3 +165,12 @@ class DefinitionError(EchelonError):
 
 class AnswerError(EchelonError):
     """A person's answer cannot be taken: no such question, already answered, or not of the asked shape."""
+
+
+class ScenarioError(EchelonError):
+    """A scenario, or a file that should become one, cannot be read; `place` is `file:line` or a JSON Pointer in it."""
+
+    def __init__(self, place: str, what: str) -> None:
+        self.place = place
+        self.what = what
+        super().__init__(f"{place}: {what}")

@@ -75,3 +75,23 @@ class Inbox(Protocol):
 
 class Store(Journal, Inbox, Protocol):
     """A journal and its inbox: what a run needs to outlive its process."""
+
+
+class Archive(Store, Protocol):
+    """A store that one process opens for many runs."""
+
+    async def open(self) -> None:
+        """Be the only one to write, from now on and not from the first append on.
+
+        Raises:
+            BusyError: somebody else writes to it.
+        """
+        ...
+
+    async def firsts(self) -> Sequence[Record]:
+        """The first record of every run, by run id; the chain is not checked."""
+        ...
+
+    async def signalled(self, after: int) -> tuple[int, Sequence[str]]:
+        """How many signals there have been, and the runs that got one after the first `after` of them, by run id."""
+        ...

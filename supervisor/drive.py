@@ -159,16 +159,20 @@ class Drive(Generic[Out]):
         self._desk = Desk(log, settings.clock, settings.calls, settings.recording)
         self._models = settings.models
         self._contested = contested
+        self.called_off: str | None = "cancelled from outside"
+        """What the journal says of a cancellation; None: nothing, so that the run is left as a crash would leave it."""
 
     async def go(self) -> Outcome[Out]:
-        """Drive; a cancellation is written down before it passes."""
+        """Drive; a cancellation is written down before it passes, in the words of `called_off`."""
         try:
             if self._contested:
                 await self.log.flush()
             report = await self._work()
         except anyio.get_cancelled_exc_class():
             with anyio.CancelScope(shield=True):
-                self.log.write(Cancelled(reason="cancelled from outside"))
+                over = isinstance(self.log.entries[-1].event, RunEnded)
+                if self.called_off is not None and not over:
+                    self.log.write(Cancelled(reason=self.called_off))
                 await self.log.flush()
             raise
         except EchelonError:

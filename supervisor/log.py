@@ -142,7 +142,7 @@ class Log:
         record = link(self.run, self._digest, self._seq, at, body)
         self._digest = record.digest
         self._pending.append(record)
-        self._status = _status_after(event)
+        self._status = status_after(event)
         entry = Entry(self._seq, at, event)  # type: ignore[arg-type] # every concrete Happened is an Event
         self._index(entry)
         self._tell(entry.event)
@@ -251,7 +251,8 @@ def in_doubt(reserved: Usage) -> Usage:
     return reserved.model_copy(update={"usd_assumed": reserved.usd}) if reserved.calls else NOTHING_USED
 
 
-def _status_after(event: Happened) -> RunStatus:
+def status_after(event: Happened) -> RunStatus:
+    """Where a run stands whose last event this is."""
     match event:
         case Parked():
             return "waiting"

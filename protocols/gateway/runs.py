@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 from ..contracts import Card
 from ..conversation import Delta
 from ..events import Event
-from ..messages import Answer, Json, JsonReport, Question
+from ..messages import NOTHING_USED, Answer, Json, JsonReport, Question, Usage
 from ..storage import RunStatus
 
 Disconnect = Literal["cancel", "detach"]
@@ -27,6 +27,8 @@ class Order:
 
     team: str
     task: Json
+    """JSON for what the team accepts, or a `Conversation`; of a team that accepts none, the conversation is read for
+    its task, which an intake asks for where it cannot be found."""
     principal: str
     """Who asks, as authenticated; only the same principal may watch, answer or call off."""
     surface: str
@@ -37,6 +39,8 @@ class Order:
     """Idempotency key: the same principal, team and key is the same run, however often it is ordered; "": a new run."""
     trace: str = ""
     """W3C `traceparent` of whoever asks; "": none."""
+    notes: str = ""
+    """What the surface wants to find again with the run, in words of its own; "": nothing."""
     disconnect: Disconnect = "detach"
 
 
@@ -68,6 +72,20 @@ class Standing:
     """What it came to; None: it is not over."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tally:
+    """What a host has done since it began, for meters."""
+
+    active: int = 0
+    """Runs that are driven at this moment."""
+    limit: int = 0
+    """Runs that may be begun while others are driven; 0: none any more, it is shutting down."""
+    turned: Mapping[RunStatus, int] = field(default_factory=dict[RunStatus, int])
+    """How often a run was begun (`running`), parked (`waiting`), or ended as something, taken-up ones among them."""
+    usage: Usage = NOTHING_USED
+    """What effects that ended meanwhile have cost."""
+
+
 class Runs(Protocol):
     """Hosts the runs of some teams: drives them in the background, durably, whoever watches."""
 
@@ -76,13 +94,18 @@ class Runs(Protocol):
         """The served teams by name, in the order in which they were named."""
         ...
 
+    @property
+    def tally(self) -> Tally:
+        """What has been done since this host began."""
+        ...
+
     async def begin(self, order: Order) -> str:
         """Begin the run of an order, durably, and give its id; a known order's run is given as it is.
 
         Raises:
             ShapeError: the task is not what the team accepts.
             UsageError: there is no such team.
-            BusyError: as many runs are under way as are allowed.
+            BusyError: as many runs are under way as are allowed, or none are begun any more (`CrowdedError`).
         """
         ...
 

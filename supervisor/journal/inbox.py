@@ -41,3 +41,21 @@ def take(path: Path, run: str) -> list[tuple[str, bytes]]:
             return connection.execute(sql, (run,)).fetchall()
     except (sqlite3.Error, OSError) as error:
         raise explain("inbox", path, error) from error
+
+
+def signalled(path: Path, after: int) -> tuple[int, list[str]]:
+    """How many signals there have been, and the runs that got one after the first `after` of them, by run id.
+
+    Raises:
+        JournalError: the file cannot be read or is something else.
+    """
+    try:
+        connection = open_reader(path, INBOX)
+        if connection is None:
+            return 0, []
+        with closing(connection):
+            sql = "SELECT CAST(run AS TEXT), max(id) FROM signal WHERE id > ? GROUP BY run ORDER BY run"
+            rows = connection.execute(sql, (after,)).fetchall()  # nothing is ever deleted: ids count
+    except (sqlite3.Error, OSError) as error:
+        raise explain("inbox", path, error) from error
+    return max((last for _, last in rows), default=after), [run for run, _ in rows]

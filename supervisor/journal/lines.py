@@ -10,9 +10,11 @@ import json
 import math
 from collections.abc import Iterable, Iterator
 from itertools import islice
-from typing import Any, NoReturn, TextIO
+from typing import TextIO
 
+from ...protocols import jsonl
 from ...protocols.errors import DamagedError, JournalError
+from ...protocols.messages import Json
 from ...protocols.storage import Record
 from .chain import fault, parse
 from .limits import MAX_BODY, check_run
@@ -45,7 +47,7 @@ def dump(records: Iterable[Record]) -> Iterator[str]:
 
 def split(file: TextIO) -> Iterator[str]:
     """The lines of a file, none read beyond the length that `load` refuses: a file without newlines costs no memory."""
-    return iter(lambda: file.readline(MAX_LINE + 2), "")
+    return jsonl.split(file, MAX_LINE)
 
 
 def load(lines: Iterable[str], *, most: int = MAX_LINES) -> list[Record]:
@@ -79,30 +81,13 @@ def load(lines: Iterable[str], *, most: int = MAX_LINES) -> list[Record]:
 
 
 def _record(number: int, line: str) -> Record:
-    text = line.removesuffix("\n")
-    if len(text) > MAX_LINE:
-        raise JournalError(f"line {number}: expected at most {MAX_LINE} characters, found more")
     try:
-        value: Any = json.loads(text, object_pairs_hook=_single, parse_constant=_refuse)
-        return _typed(value)
-    except RecursionError as error:
-        raise JournalError(f"line {number}: expected a flat object, found deep nesting") from error
+        return _typed(jsonl.parse(line, most=MAX_LINE))
     except (ValueError, JournalError) as error:
         raise JournalError(f"line {number}: {error}") from error
 
 
-def _single(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    value = dict(pairs)
-    if len(value) != len(pairs):
-        raise ValueError("expected every field once, found one twice")
-    return value
-
-
-def _refuse(constant: str) -> NoReturn:
-    raise ValueError(f"expected JSON, found {constant}")
-
-
-def _typed(value: Any) -> Record:
+def _typed(value: Json) -> Record:
     match value:
         case {"run": str(run), "seq": int(seq), "at": float() | int() as at, "digest": str(digest), "body": str(body)}:
             pass

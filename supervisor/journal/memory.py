@@ -19,6 +19,7 @@ class MemoryJournal:
         self._records: dict[str, list[Record]] = {}
         self._status: dict[str, RunStatus] = {}
         self._signals: dict[str, dict[str, bytes]] = {}
+        self._signalled: list[str] = []
 
     def copy(self) -> MemoryJournal:
         """A journal of its own with the same contents."""
@@ -26,6 +27,7 @@ class MemoryJournal:
         other._records = {run: list(records) for run, records in self._records.items()}
         other._status = dict(self._status)
         other._signals = {run: dict(signals) for run, signals in self._signals.items()}
+        other._signalled = list(self._signalled)
         return other
 
     async def append(self, records: Sequence[Record], status: RunStatus) -> None:
@@ -51,6 +53,13 @@ class MemoryJournal:
         summaries = [self._summary(run, records) for run, records in self._records.items()]
         return sorted(summaries, key=lambda summary: (-summary.updated, summary.run))
 
+    async def open(self) -> None:
+        """Nobody else can write to it."""
+
+    async def firsts(self) -> Sequence[Record]:
+        """The first record of every run, by run id."""
+        return [self._records[run][0] for run in sorted(self._records)]
+
     def _summary(self, run: str, records: list[Record]) -> RunSummary:
         first, last = records[0], records[-1]
         worker, status = worker_of(first.body), self._status[run]
@@ -63,8 +72,13 @@ class MemoryJournal:
         if key in signals:
             return False
         signals[key] = body
+        self._signalled.append(run)
         return True
 
     async def take(self, run: str) -> Sequence[tuple[str, bytes]]:
         """All signals of a run, in the order of their arrival; they stay."""
         return list(self._signals.get(check_run(run), {}).items())
+
+    async def signalled(self, after: int) -> tuple[int, Sequence[str]]:
+        """How many signals there have been, and the runs that got one after the first `after` of them, by run id."""
+        return len(self._signalled), sorted(set(self._signalled[after:]))

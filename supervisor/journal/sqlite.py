@@ -31,15 +31,19 @@ _READ = """
     SELECT CAST(event.seq AS INTEGER), CAST(event.at AS REAL), CAST(event.digest AS TEXT),
            CAST(coalesce(blob.body, event.body) AS BLOB)
     FROM event LEFT JOIN blob ON blob.sha256 = event.blob WHERE event.run = ? ORDER BY event.seq"""
+_FIRSTS = """
+    SELECT run.run, CAST(event.at AS REAL), CAST(event.digest AS TEXT), CAST(coalesce(blob.body, event.body) AS BLOB)
+    FROM run JOIN event ON event.run = run.id AND event.seq = 1 LEFT JOIN blob ON blob.sha256 = event.blob
+    ORDER BY run.run"""
 _RUNS = "SELECT run, status, worker, started, updated, events FROM run ORDER BY updated DESC, run"
 
 
 class SqliteJournal:
     """A journal in the file at `path`, on asyncio and on trio.
 
-    Nothing is opened before it is used. The first append takes the lock for writing and keeps it until `aclose`;
-    reading and leaving signals take no lock and create no journal. With `max_bytes` the file does not grow beyond
-    that size (None: as far as the disk goes).
+    Nothing is opened before it is used. The first append, or `open`, takes the lock for writing and keeps it until
+    `aclose`; reading and leaving signals take no lock and create no journal. With `max_bytes` the file does not grow
+    beyond that size (None: as far as the disk goes).
 
     Example:
         >>> async def count(path: str) -> int:
@@ -69,6 +73,17 @@ class SqliteJournal:
         if thread is not None and thread.is_alive():
             with anyio.CancelScope(shield=True):
                 await to_thread.run_sync(thread.join)
+
+    async def open(self) -> None:
+        """Take the lock for writing now, and not with the first append.
+
+        Raises:
+            BusyError: another process, or another journal object of this one, has the file open for writing.
+            JournalError: the file cannot be opened.
+        """
+        ticket = Ticket((), "running")
+        self._writer.submit(ticket)
+        await ticket.wait()
 
     async def append(self, records: Sequence[Record], status: RunStatus) -> None:
         """Write the next records of one run, all or none; on return they are on the disk.
@@ -102,6 +117,15 @@ class SqliteJournal:
         """
         return await to_thread.run_sync(self._runs)
 
+    async def firsts(self) -> Sequence[Record]:
+        """The first record of every run, by run id; the chain is not checked.
+
+        Raises:
+            DamagedError: a body is missing.
+            JournalError: the file cannot be read, is something else, or was replaced since it was opened.
+        """
+        return await to_thread.run_sync(self._firsts)
+
     async def put(self, run: str, key: str, body: bytes) -> bool:
         """Leave a signal, durably; False if the key is taken, and then nothing changes.
 
@@ -118,6 +142,14 @@ class SqliteJournal:
             JournalError: the inbox cannot be read or is something else.
         """
         return await to_thread.run_sync(partial(inbox.take, self._inbox, check_run(run)))
+
+    async def signalled(self, after: int) -> tuple[int, Sequence[str]]:
+        """How many signals there have been, and the runs that got one after the first `after` of them, by run id.
+
+        Raises:
+            JournalError: the inbox cannot be read or is something else.
+        """
+        return await to_thread.run_sync(partial(inbox.signalled, self._inbox, after))
 
     @contextmanager
     def _reader(self) -> Generator[sqlite3.Connection | None]:
@@ -150,6 +182,14 @@ class SqliteJournal:
                 raise DamagedError(run, seq, "its body is missing")
             records.append(Record(run=run, seq=seq, at=at, body=body, digest=digest))
         return records
+
+    def _firsts(self) -> list[Record]:
+        with self._reader() as connection:
+            rows = connection.execute(_FIRSTS).fetchall() if connection is not None else []
+        for run, _, _, body in rows:
+            if body is None:
+                raise DamagedError(run, 1, "its body is missing")
+        return [Record(run=run, seq=1, at=at, body=body, digest=digest) for run, at, digest, body in rows]
 
     def _runs(self) -> list[RunSummary]:
         with self._reader() as connection:

@@ -156,7 +156,8 @@ class Writer:
         connection.execute("BEGIN IMMEDIATE")
         rows = _Rows()
         for ticket in batch:
-            self._add(connection, ticket, rows)
+            if ticket.records:  # one without any only opens the file
+                self._add(connection, ticket, rows)
         _insert(connection, _GROWN, list(rows.grown.values()))
         _insert(connection, _TURNED, list(rows.turned.values()))
         _insert(connection, _EVENTS, rows.events)

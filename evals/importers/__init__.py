@@ -1,0 +1,1 @@
+"""Importers: what other systems have recorded, as scenarios, and back."""

@@ -1,0 +1,70 @@
+"""HTML out of values: what is a plain string is escaped, always; only what this file made is markup."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import TypeAlias
+
+from ....supervisor.views import svg
+from ..text import plain
+
+VOID = frozenset({"br", "col", "hr", "img", "input", "meta"})
+"""Elements without an end."""
+
+
+class Html(str):
+    """Text that is markup; made by `tag` and `joined` only."""
+
+    __slots__ = ()
+
+
+Inside: TypeAlias = "Html | str | Iterable[Inside]"
+Value: TypeAlias = str | int | float | bool | None
+
+
+def tag(name: str, *inside: Inside, **attributes: Value) -> Html:
+    """An element. `class_` is `class`, `aria_label` is `aria-label`; True is a bare attribute, False and None are none.
+
+    Example:
+        >>> tag("a", "x < y", tag("b", "z"), href="#a", class_="q", hidden=False)
+        '<a href="#a" class="q">x &lt; y<b>z</b></a>'
+    """
+    head = "".join(_attribute(key, value) for key, value in attributes.items())
+    return Html(f"<{name}{head}>" if name in VOID else f"<{name}{head}>{''.join(_texts(inside))}</{name}>")
+
+
+def joined(*inside: Inside) -> Html:
+    """Several things one after the other.
+
+    Example:
+        >>> joined("a&", [tag("b", "c")])
+        'a&amp;<b>c</b>'
+    """
+    return Html("".join(_texts(inside)))
+
+
+def escape(text: str) -> str:
+    """Text for HTML, in an element or an attribute.
+
+    Example:
+        >>> escape('"a" <b>')
+        '&quot;a&quot; &lt;b&gt;'
+    """
+    return svg.escape(plain(text))
+
+
+def _texts(inside: Iterable[Inside]) -> Iterator[str]:
+    for one in inside:
+        if isinstance(one, Html):
+            yield one
+        elif isinstance(one, str):
+            yield escape(one)
+        else:
+            yield from _texts(one)
+
+
+def _attribute(key: str, value: Value) -> str:
+    if value is None or value is False:
+        return ""
+    name = key.rstrip("_").replace("_", "-")
+    return f" {name}" if value is True else f' {name}="{escape(str(value))}"'

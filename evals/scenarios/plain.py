@@ -1,0 +1,108 @@
+"""Messages as plain JSON that is the same every time, so that files of it can be compared line by line."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Set
+from functools import lru_cache
+from typing import Any, Literal, cast, get_args, get_origin
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from ...protocols.jsonl import MAX_DEPTH, UnfitError
+from ...protocols.messages import Json
+
+
+def plain(value: object, depth: int = 0) -> Json:
+    """The value as JSON: fields in the order of their class, those with their default left out, sets sorted.
+
+    What tells the classes of a union apart, and the version, is always there. Objects of the user's keep all their
+    fields, in their order: digests are made over it.
+
+    Raises:
+        UnfitError: there is something that JSON does not have, or that would not be read again.
+
+    Example:
+        >>> from echelon.protocols.events import Parked
+        >>> plain(Parked(questions=("q1",)))
+        {'type': 'parked', 'questions': ['q1']}
+    """
+    if depth > MAX_DEPTH:
+        raise UnfitError(f"at most {MAX_DEPTH} levels", "more")
+    match value:
+        case None | bool() | int():
+            return value
+        case str():
+            return _text(value)
+        case float():
+            if not math.isfinite(value):
+                raise UnfitError("numbers that JSON has", str(value))
+            return value
+        case BaseModel():
+            return {name: plain(found, depth + 1) for name, found in _told(value)}
+        case Mapping():
+            pairs = cast("Mapping[Any, object]", value).items()
+            return {_name(name): plain(found, depth + 1) for name, found in pairs}
+        case Set():
+            return sorted(plain(one, depth + 1) for one in cast("Set[object]", value))
+        case list() | tuple():
+            return [plain(one, depth + 1) for one in cast("list[object]", value)]
+        case _:
+            raise UnfitError("a JSON value", type(value).__name__)
+
+
+def text_of(value: Json) -> str:
+    """The shortest JSON text, in Unicode as it is.
+
+    Raises:
+        UnfitError: it has more digits than Python writes.
+
+    Example:
+        >>> text_of({"name": "Zoë", "n": [1, 2.0]})
+        '{"name":"Zoë","n":[1,2.0]}'
+    """
+    try:
+        return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    except ValueError as error:
+        raise UnfitError("numbers that can be written", "one that is too long") from error
+
+
+def _text(text: str) -> str:
+    if not text.isascii():
+        try:
+            text.encode()
+        except UnicodeEncodeError as error:
+            raise UnfitError("text in Unicode", "half a surrogate pair") from error
+    return text
+
+
+def _name(name: object) -> str:
+    if not isinstance(name, str):
+        raise UnfitError("fields with names", f"a {type(name).__name__}")
+    return _text(name)
+
+
+def _told(message: BaseModel) -> list[tuple[str, object]]:
+    values = [(alias, getattr(message, name), default) for name, alias, default in _fields(type(message))]
+    return [(alias, value) for alias, value, default in values if not _same(value, default)]
+
+
+def _same(value: object, default: object) -> bool:
+    return type(value) is type(default) and value == default
+
+
+@lru_cache(maxsize=512)
+def _fields(kind: type[BaseModel]) -> tuple[tuple[str, str, object], ...]:
+    """Of each field its name, its name in JSON, and the value at which it is left out."""
+    return tuple((name, info.alias or name, _default(info)) for name, info in kind.model_fields.items())
+
+
+def _default(info: FieldInfo) -> object:
+    tag = get_origin(info.annotation) is Literal and len(get_args(info.annotation)) == 1
+    return _NEVER if tag else info.get_default(call_default_factory=True, validated_data={})
+
+
+_NEVER = object()
+"""Is the same as no value."""

@@ -1,0 +1,111 @@
+"""Server-sent events as OpenAI's clients read them, and the response that sends them while its client listens.
+
+No event ever has an `id:`: after one, OpenAI's Python client reads a comment as an event without data, and breaks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+import anyio
+from pydantic_core import to_json
+
+from ...messages import Json
+
+if TYPE_CHECKING:
+    from starlette.types import Receive, Scope, Send
+
+Heartbeat = Literal["comment", "empty", "off"]
+"""What is sent while nothing happens, so that nobody in between takes the connection for dead: a comment, which some
+clients cannot read; an event without content, where the API has one; nothing."""
+
+COMMENT = b": still there\n\n"
+DONE = b"data: [DONE]\n\n"
+HEADERS = (
+    (b"content-type", b"text/event-stream; charset=utf-8"),
+    (b"cache-control", b"no-cache, no-transform"),  # no-transform: a gzip in between would hold events back
+    (b"x-accel-buffering", b"no"),  # so would nginx
+)
+
+
+def frame(value: Json, event: str = "") -> bytes:
+    r"""One event; JSON has no line breaks of its own, so that it is one line of data.
+
+    Example:
+        >>> frame({"a": "b\n"}, "x")
+        b'event: x\ndata: {"a":"b\\n"}\n\n'
+    """
+    name = f"event: {event}\n".encode() if event else b""
+    return name + b"data: " + to_json(value, inf_nan_mode="null") + b"\n\n"
+
+
+class Sink:
+    """Where a stream is written to; frames of several tasks do not mix, and nothing follows the last one."""
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+        self._lock = anyio.Lock()
+        self._closed = False
+        self.sent = 0
+        """Frames so far, heartbeats among them."""
+
+    async def write(self, data: bytes) -> None:
+        """Send a frame; waits while the client does not read."""
+        async with self._lock:
+            if not self._closed:
+                self.sent += 1
+                await self._send({"type": "http.response.body", "body": data, "more_body": True})
+
+    async def close(self) -> None:
+        """Send nothing more."""
+        async with self._lock:
+            self._closed = True
+            await self._send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+Produce = Callable[[Sink], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventStream:
+    """A response that is produced for as long as its client listens; one that hangs up ends the producing at once.
+
+    The response is its own ASGI application: it listens for the end of the connection itself, on every server.
+    """
+
+    produce: Produce
+    beat: bytes
+    """What a heartbeat sends; empty: there is none."""
+    seconds: float
+    """Of silence before a heartbeat."""
+    headers: Sequence[tuple[str, str]] = field(default=())
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send the head, then whatever is produced."""
+        more = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in self.headers]
+        await send({"type": "http.response.start", "status": 200, "headers": [*HEADERS, *more]})
+        sink = Sink(send)
+        async with anyio.create_task_group() as group:
+            group.start_soon(until_gone, receive, group.cancel_scope)
+            if self.beat:
+                group.start_soon(self._keep_alive, sink)
+            await self.produce(sink)
+            await sink.close()
+            group.cancel_scope.cancel()
+
+    async def _keep_alive(self, sink: Sink) -> None:
+        while True:
+            before = sink.sent
+            await anyio.sleep(self.seconds)
+            if sink.sent == before:
+                await sink.write(self.beat)
+
+
+async def until_gone(receive: Receive, scope: anyio.CancelScope, linger: float = 0.0) -> None:
+    """Cancel the scope when the client hangs up, `linger` seconds later."""
+    while (await receive())["type"] != "http.disconnect":
+        pass
+    await anyio.sleep(linger)
+    scope.cancel()

@@ -1,0 +1,88 @@
+"""How a run stands: a fold over its events, and who asked for it, as its first event says."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+
+from pydantic_core import from_json
+
+from ..protocols.events import RunEnded
+from ..protocols.gateway.runs import Order, Standing
+from ..protocols.storage import Record
+from .answers import open_questions
+from .log import Entry, status_after
+
+TAGS = ("team", "principal", "surface", "thread", "key", "trace", "notes", "disconnect")
+"""Fields of an order that stand in the run's first event; empty ones do not."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Origin:
+    """Who asked for a run, and where."""
+
+    worker: str
+    """The worker that the run was given to: the team, or its intake."""
+    team: str
+    principal: str
+    surface: str
+    thread: str
+    disconnect: str
+    started: float
+
+    @classmethod
+    def of(cls, first: Record) -> Self | None:
+        """What the first record of a run says; None: no server began it."""
+        try:
+            event: Any = from_json(first.body)
+            tags: dict[str, str] = event.get("tags") or {}
+            return cls(
+                worker=event["worker"],
+                team=tags["team"],
+                principal=tags["principal"],
+                surface=tags.get("surface", ""),
+                thread=tags.get("thread", ""),
+                disconnect=tags.get("disconnect", "detach"),
+                started=first.at,
+            )
+        except (ValueError, LookupError, AttributeError):
+            return None
+
+
+def tags_of(order: Order) -> dict[str, str]:
+    """What the first event of a run says of whoever ordered it.
+
+    Example:
+        >>> tags_of(Order(team="desk", task=1, principal="ada", surface="chat"))
+        {'team': 'desk', 'principal': 'ada', 'surface': 'chat', 'disconnect': 'detach'}
+    """
+    tags = {name: str(getattr(order, name)) for name in TAGS}
+    return {name: value for name, value in tags.items() if value}
+
+
+def standing(run: str, origin: Origin, entries: Sequence[Entry], given: frozenset[str] = frozenset()) -> Standing:
+    """How a run stands, given its events.
+
+    Args:
+        run: its id.
+        origin: who asked for it.
+        entries: all of its events, in order; at least one.
+        given: ids of questions whose answers are in the inbox; with no other open one, the run does not wait any more.
+    """
+    last = entries[-1]
+    status = status_after(last.event)
+    asked = open_questions([entry.event for entry in entries]) if status == "waiting" else []
+    questions = tuple(question for question in asked if question.id not in given)
+    return Standing(
+        run=run,
+        team=origin.team,
+        status="running" if status == "waiting" and not questions else status,
+        principal=origin.principal,
+        surface=origin.surface,
+        thread=origin.thread,
+        started=origin.started,
+        updated=last.at,
+        questions=questions,
+        report=last.event.report if isinstance(last.event, RunEnded) else None,
+    )
