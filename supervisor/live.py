@@ -28,8 +28,8 @@ def seen(entries: Sequence[Entry]) -> list[Seen]:
 class Live:
     """A run that is driven, or is about to be."""
 
-    def __init__(self, run: str, origin: Origin, notice: Callable[[Event], None], drive: Drive[Any] | None) -> None:
-        """Take a run; without a drive, it is loaded first."""
+    def __init__(self, run: str, origin: Origin, notice: Callable[[Event], None]) -> None:
+        """Take a run; `notice` is told of every event as it is written."""
         self.run = run
         self.origin = origin
         self.scope = anyio.CancelScope()
@@ -40,12 +40,12 @@ class Live:
         """Whether an answer came that the drive under way may have missed."""
         self.reason: str | None = None
         """Why it is called off; None: it is not."""
+        self.holds_slot = False
         self.drive: Drive[Any] | None = None
+        """None: it is being loaded."""
         self._notice = notice
         self._held: Seen | None = None
         self._watchers: set[Watcher] = set()
-        if drive is not None:
-            self.load(drive)
 
     @property
     def entries(self) -> Sequence[Entry]:
@@ -57,12 +57,15 @@ class Live:
 
     def load(self, drive: Drive[Any]) -> None:
         """Go on with a drive; those who came before it was loaded see what had happened."""
-        first = self.drive is None
         self.drive = drive
         drive.called_off = self.reason
         drive.log.listen = self._hear
-        past = seen(drive.log.entries)
-        for watcher in self._watchers if first else ():
+        self.recall(drive.log.entries)
+
+    def recall(self, entries: Sequence[Entry]) -> None:
+        """Show those who watch what they have not seen of all that has happened."""
+        past = seen(entries)
+        for watcher in self._watchers:
             watcher.recall(past)
 
     def _hear(self, heard: Event | Delta) -> None:
@@ -90,7 +93,8 @@ class Live:
 
     def attach(self, after: int) -> Watcher:
         """Somebody watches from here on."""
-        watcher = Watcher(after, seen(self.entries))
+        watcher = Watcher(after)
+        watcher.recall(seen(self.entries))
         self._watchers.add(watcher)
         return watcher
 

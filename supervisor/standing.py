@@ -32,6 +32,19 @@ class Origin:
     started: float
 
     @classmethod
+    def from_order(cls, order: Order, worker: str, started: float) -> Self:
+        """What the first event of an order's run will say."""
+        return cls(
+            worker=worker,
+            team=order.team,
+            principal=order.principal,
+            surface=order.surface,
+            thread=order.thread,
+            disconnect=order.disconnect,
+            started=started,
+        )
+
+    @classmethod
     def of(cls, first: Record) -> Self | None:
         """What the first record of a run says; None: no server began it."""
         try:

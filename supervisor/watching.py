@@ -17,17 +17,19 @@ BUFFER = 1_024
 
 
 class Watcher:
-    """One who watches: what had happened before it came, then what is told.
+    """One who watches: sees what had happened before it came, then what is told.
 
     What is told waits in a bounded buffer. A piece of text that finds it half full is left out; an event that finds it
     full ends the watching with an error, since a gap would be worse.
     """
 
-    def __init__(self, after: int, past: Iterable[Seen] = (), *, most: int = BUFFER) -> None:
-        self._past = deque(seen for seen in past if seen.seq > after)
+    def __init__(self, after: int, *, most: int = BUFFER) -> None:
+        """Watch from the event behind number `after` on."""
         self._last = after
-        self._told: deque[Seen | Delta] = deque()
         self._most = most
+        self._queue: deque[tuple[Seen | Delta, bool]] = deque()
+        self._behind = 0
+        """How many of the queue were told."""
         self._news = anyio.Event()
         self._over = False
         self._error: JournalError | None = None
@@ -43,34 +45,38 @@ class Watcher:
             JournalError: it was let go because it did not read, or the run broke off.
         """
         await anyio.lowlevel.checkpoint()
-        while True:
-            if self._past:
-                return self._past.popleft()
-            if self._told:
-                return self._told.popleft()
+        while not self._queue:
             if self._error is not None:
                 raise self._error
             if self._over:
                 raise StopAsyncIteration
             self._news = anyio.Event()
             await self._news.wait()
+        shown, told = self._queue.popleft()
+        self._behind -= told
+        return shown
 
     def recall(self, past: Iterable[Seen]) -> None:
-        """Show what had happened, where it was not known yet when the watcher came."""
-        self._past.extend(seen for seen in past if seen.seq > self._last)
+        """Show what has happened already; it is at hand anyway, so it may be any number."""
+        for seen in past:
+            if seen.seq > self._last:
+                self._last = seen.seq
+                self._queue.append((seen, False))
+        self._news.set()
 
-    def tell(self, seen: Seen | Delta) -> None:
+    def tell(self, shown: Seen | Delta) -> None:
         """Show what happens."""
-        if self._over:
+        room = self._most // 2 if isinstance(shown, Delta) else self._most
+        if self._over or (isinstance(shown, Seen) and shown.seq <= self._last):
             return
-        room = self._most // 2 if isinstance(seen, Delta) else self._most
-        if len(self._told) < room:
-            if isinstance(seen, Delta) or seen.seq > self._last:
-                self._told.append(seen)
-                self._news.set()
-        elif isinstance(seen, Seen):
-            self._told.clear()
-            self.end(JournalError(f"this watcher was let go at event {seen.seq}: it was {self._most} events behind"))
+        if self._behind < room:
+            self._last = self._last if isinstance(shown, Delta) else shown.seq
+            self._queue.append((shown, True))
+            self._behind += 1
+            self._news.set()
+        elif isinstance(shown, Seen):
+            self._queue.clear()
+            self.end(JournalError(f"this watcher was let go at event {shown.seq}: it was {self._most} events behind"))
 
     def end(self, error: JournalError | None = None) -> None:
         """Show nothing more; what was told before is still shown."""

@@ -29,7 +29,7 @@ from echelon.protocols.errors import UsageError
 
 sklearn_metrics: Any = import_module("sklearn.metrics")  # has no types
 
-LABELS = ("billing", "search", "writer", SELF, NONE)
+LABELS: tuple[str, ...] = ("billing", "search", "writer", SELF, NONE)
 
 
 @st.composite
@@ -75,7 +75,7 @@ def test_the_matrix_has_rows_for_what_was_right_and_columns_for_what_was_chosen(
 
 
 def test_baselines_are_those_computed_by_hand() -> None:
-    """a is right in 4 of 8; a was chosen in 5 of 8, b in 3 of 8."""
+    """Right is a in 4 of 8, b in 2; chosen was a in 5 of 8, b in 3."""
     found = constant_router(HAND)
     assert found is not None
     assert (found.label, found.accuracy) == ("a", 0.5)

@@ -31,6 +31,8 @@ clusters = st.dictionaries(
     max_size=8,
 )
 FEW = Bootstrap(seed=7, resamples=200)
+Drawn = Literal["expanded", "percentile", "bca"]
+METHODS: tuple[Drawn, ...] = ("expanded", "percentile", "bca")
 
 
 def bounds(found: Interval) -> tuple[float, float]:
@@ -96,8 +98,8 @@ def test_neither_the_order_of_clusters_nor_names_in_the_same_order_matter(table:
 
 
 @settings(max_examples=30)
-@given(clusters, st.sampled_from(["percentile", "bca"]))
-def test_bounds_lie_within_the_clusters(table: dict[str, list[float]], method: Literal["percentile", "bca"]) -> None:
+@given(clusters, st.sampled_from(METHODS))
+def test_bounds_lie_within_the_clusters(table: dict[str, list[float]], method: Drawn) -> None:
     found = bootstrap_mean(table, Bootstrap(seed=3, method=method, resamples=200))
     means = [sum(runs) / len(runs) for runs in table.values()]
     if found.low is None:
@@ -133,7 +135,7 @@ def test_a_higher_level_is_wider() -> None:
 
 def test_what_does_not_vary_has_the_width_0() -> None:
     table = {name: [0.1] for name in "abcdefg"}
-    for method in ("percentile", "bca"):
+    for method in METHODS:
         assert bounds(bootstrap_mean(table, Bootstrap(seed=1, method=method))) == (0.1, 0.1)
 
 
@@ -152,26 +154,55 @@ def test_an_infinite_figure_stays_infinite_and_has_no_bounds() -> None:
     assert (found.value, found.low, found.reason) == (math.inf, None, "the figure is infinite")
 
 
-def runs(rng: np.random.Generator) -> list[float]:
-    """Run a scenario 1 to 5 times: its own mean around 0, and less noise around that."""
-    mean = rng.normal()
-    return [rng.normal(mean, 0.5) for _ in range(rng.integers(1, 6))]
-
-
-@pytest.mark.parametrize("method", ["percentile", "bca"])
-def test_the_interval_covers_the_truth_as_often_as_it_says(method: Literal["percentile", "bca"]) -> None:
-    """Runs of a scenario are alike: 60 scenarios, 1 to 5 runs each, most of the variance between scenarios."""
+@pytest.mark.parametrize("method", METHODS)
+def test_the_interval_covers_the_truth_as_often_as_it_says(method: Drawn) -> None:
+    """Of 200 scenarios with 1 to 5 runs each, most of the variance between scenarios; the true mean is 0."""
     rng = np.random.default_rng(20)
-    times, n = 800, 60
-    covered = narrow = 0
+    times, n = 1_000, 200
+    counts = rng.integers(1, 6, (times, n))
+    # The sum of a scenario's runs: its own mean once per run, and less noise around that.
+    sums = counts * rng.normal(0, 1, (times, n)) + np.sqrt(counts) * rng.normal(0, 0.5, (times, n))
+    covered = 0
     for sim in range(times):
-        table = {f"{i:02}": runs(rng) for i in range(n)}
-        low, high = bounds(bootstrap_mean(table, Bootstrap(seed=sim, method=method, resamples=600)))
+        table = {f"{i:03}": (float(sums[sim, i]), float(counts[sim, i])) for i in range(n)}
+        low, high = bounds(bootstrap_ratio(table, Bootstrap(seed=sim, method=method, resamples=400)))
         covered += low <= 0 <= high
-        low, high = bounds(student([value for values in table.values() for value in values]))
-        narrow += low <= 0 <= high
     assert 0.93 <= covered / times <= 0.97
-    assert narrow / times < 0.85, "an interval over runs, as if they were independent, must be too narrow"
+
+
+def test_of_few_scenarios_the_expanded_interval_covers_what_the_percentile_interval_misses() -> None:
+    rng = np.random.default_rng(22)
+    hits: dict[Drawn, int] = {"expanded": 0, "percentile": 0}
+    for sim in range(800):
+        table = {str(i): [float(value)] for i, value in enumerate(rng.normal(0, 1, 8))}
+        for method in hits:
+            low, high = bounds(bootstrap_mean(table, Bootstrap(seed=sim, method=method, resamples=400)))
+            hits[method] += low <= 0 <= high
+    assert hits["percentile"] / 800 < 0.91 < 0.93 < hits["expanded"] / 800 < 0.97
+
+
+@given(st.lists(st.floats(-5, 5), min_size=2, max_size=9, unique=True))
+@settings(max_examples=20)
+def test_the_expanded_interval_contains_the_percentile_interval(sample: list[float]) -> None:
+    table = {str(i): [value] for i, value in enumerate(sample)}
+    wide, narrow = (bounds(bootstrap_mean(table, Bootstrap(seed=1, method=method))) for method in METHODS[:2])
+    assert wide[0] <= narrow[0] <= narrow[1] <= wide[1]
+
+
+def test_an_interval_over_runs_as_if_they_were_independent_is_too_narrow() -> None:
+    """Why scenarios are drawn: the same 60 scenarios of 4 runs, counted as 240."""
+    rng = np.random.default_rng(21)
+    over_runs = over_scenarios = 0
+    for sim in range(200):
+        table = {
+            f"{i:02}": [mean + rng.normal(0, 0.5) for _ in range(4)] for i, mean in enumerate(rng.normal(0, 1, 60))
+        }
+        low, high = bounds(student([value for runs in table.values() for value in runs]))
+        over_runs += low <= 0 <= high
+        low, high = bounds(bootstrap_mean(table, Bootstrap(seed=sim, resamples=400)))
+        over_scenarios += low <= 0 <= high
+    assert over_runs / 200 < 0.8
+    assert over_scenarios / 200 > 0.9
 
 
 @pytest.mark.parametrize("level", [0.0, 1.0, math.nan])

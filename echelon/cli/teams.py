@@ -40,15 +40,33 @@ def load(spec: str) -> Team:
     module = _from_file(Path(place), spec) if place.endswith(".py") else _from_name(place, spec)
     if not attr:
         attr = _only_one(module, spec)
+    found = _attribute(module, place, attr)
+    if not is_worker(found):
+        raise UsageError(f"{spec}: expected a worker (a Supervisor, an Agent, ...), found {type(found).__name__}")
+    return Team(worker=cast("Worker", found), origin=f"{_short(place)}:{attr}")
+
+
+def load_attribute(spec: str) -> object:
+    """Load whatever a user named as `module:attr` or `path/file.py:attr`.
+
+    Raises:
+        UsageError: there is no such file, module or attribute, or it cannot be imported.
+    """
+    place, attr = _parted(spec)
+    if not attr:
+        raise UsageError(f"expected module:attr or path/file.py:attr, found {spec!r}")
+    module = _from_file(Path(place), spec) if place.endswith(".py") else _from_name(place, spec)
+    return _attribute(module, place, attr)
+
+
+def _attribute(module: ModuleType, place: str, attr: str) -> object:
     found: object = module
     for name in attr.split("."):
         if not hasattr(found, name):
             known = ", ".join(name for name, _ in _workers(module)) or "none"
             raise UsageError(f"{place} has no {attr!r}; workers there: {known}")
         found = getattr(found, name)
-    if not is_worker(found):
-        raise UsageError(f"{spec}: expected a worker (a Supervisor, an Agent, ...), found {type(found).__name__}")
-    return Team(worker=cast("Worker", found), origin=f"{_short(place)}:{attr}")
+    return found
 
 
 def load_recorded(origin: str, run_id: str) -> Team:

@@ -25,6 +25,12 @@ Lacking = Counter[Gap]
 """The gaps of one scenario, each with how many of its events have it; 0: the scenario as a whole."""
 
 
+def note(lacks: Lacking, gap: Gap, events: int = 1) -> None:
+    """Count events that have a gap; none is no gap."""
+    if events:
+        lacks[gap] += events
+
+
 @dataclass(frozen=True, slots=True)
 class Need:
     """Something that replay and scoring need, and what is ruled out without it."""
@@ -60,10 +66,10 @@ NEEDS: Final[Mapping[Gap, Need]] = {
     "outcome": Need("whether the run succeeded", (), ("success", "cost")),
     "references": Need("how the run should have gone", (), ("routing", "delegation", "plan", "trajectory")),
     "definitions": Need("the team and the digests of its definitions"),
-    "effects": Need("effects other than calls of models and tools: time, randomness, functions", ("strict",)),
+    "effects": Need("times read, numbers drawn, functions called: a replay that asks for one misses it"),
     "labels": Need("labels of data"),
     "tags": Need("by what scenarios are grouped"),
-    "framework": Need("which part of a prompt the framework wrote, and with it the original digest of the request"),
+    "framework": Need("which part of a prompt the framework wrote, which is in the digest of our own requests"),
 }
 
 

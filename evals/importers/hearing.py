@@ -17,6 +17,7 @@ from ...protocols.events import Delegated, EffectFailed, EffectFinished, EffectS
 from ...protocols.messages import NOTHING_USED, Failure, Json, JsonReport, Usage, Waiting
 from ...supervisor.runs import Entry
 from ..scenario import Scenario
+from .messages import as_text
 from .work import Act, ModelCall, ToolRun, Work
 
 _MESSAGES: TypeAdapter[tuple[ChatMessage, ...]] = TypeAdapter(tuple[ChatMessage, ...])

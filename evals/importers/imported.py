@@ -112,5 +112,3 @@ def id_of(text: str) -> str:
 def lacking(*gaps: Gap) -> Lacking:
     """What every scenario of a format lacks: what no format holds, and these."""
     return Lacking(dict.fromkeys((*NEVER, *gaps), 0))
-
-

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final, Literal
 
 from pydantic_core import to_json
@@ -18,7 +18,7 @@ from ...protocols.conversation import (
     UserMessage,
 )
 from ...protocols.messages import Json, Usage
-from .gaps import Lacking
+from .gaps import Lacking, note
 from .reading import Spot
 
 Finish = Literal["stop", "tool_calls", "length", "content_filter"]
@@ -68,14 +68,13 @@ def _message(said: Said, lacks: Lacking) -> ChatMessage:
             lacks_id(said.call_id, lacks)
             return ToolMessage(call_id=said.call_id, text=said.text)
         case role:
-            lacks["content"] += role != "user"
+            note(lacks, "content", role != "user")
             return UserMessage(text=said.text)
 
 
 def lacks_id(call_id: str, lacks: Lacking) -> str:
     """The id, or "" and a gap."""
-    if not call_id:
-        lacks["ids"] += 1
+    note(lacks, "ids", not call_id)
     return call_id
 
 
@@ -129,12 +128,9 @@ class Tokens:
 
         A source whose cached tokens are more than its input tokens counts them beside those, not among them.
         """
-        if self.prompt is None and self.output is None:
-            lacks["usage"] += 1
-        if self.read is None:
-            lacks["caching"] += 1
-        if usd is None:
-            lacks["prices"] += 1
+        note(lacks, "usage", self.prompt is None and self.output is None)
+        note(lacks, "caching", self.read is None)
+        note(lacks, "prices", usd is None)
         prompt, output = self.prompt or 0, self.output or 0
         read, written = self.read or 0, self.written or 0
         apart = read + written > prompt
@@ -174,8 +170,3 @@ def call_of(name: Spot, arguments: Spot, call_id: Spot, lacks: Lacking) -> ToolC
     """
     text = "" if arguments.value is None else as_text(arguments.value)
     return ToolCall(id=lacks_id(call_id.text(""), lacks), name=name.text(), arguments=text)
-
-
-def with_instructions(head: Head, instructions: str) -> Head:
-    """The head with these instructions."""
-    return replace_head(head, instructions) if instructions else head

@@ -45,9 +45,7 @@ def tell(work: Work, run: str) -> tuple[Entry, ...]:
     run_id = re.sub(r"[^A-Za-z0-9_-]", "-", run)[:64]
     began = min(_times(work), default=0.0)  # what began before its own run does happen: clocks differ
     teller = _Teller(began)
-    teller.add(
-        began, RunStarted(run=run_id, worker=work.worker, task=work.payload, definitions={}, budget=NO_LIMITS)
-    )
+    teller.add(began, RunStarted(run=run_id, worker=work.worker, task=work.payload, definitions={}, budget=NO_LIMITS))
     usage = teller.acts(work, "")
     moments = sorted(teller.moments, key=lambda moment: moment.at)
     if work.report is not None:

@@ -8,7 +8,7 @@ from typing import Literal, TypeAlias
 
 from ...protocols.conversation import ChatMessage, Head, Reply, ToolCall, ToolMessage
 from ...protocols.messages import NOTHING_USED, Failure, Json, JsonReport, Usage
-from .gaps import Lacking
+from .gaps import Lacking, note
 from .reading import json_or_text
 
 
@@ -91,8 +91,7 @@ def with_tools(calls: Sequence[ModelCall], tail: Sequence[ChatMessage], lacks: L
         if isinstance(call.answer, Reply):
             open_calls += call.answer.tool_calls
     acts += _ran(open_calls, tail)
-    if open_calls:
-        lacks["tool_results"] += len(open_calls)
+    note(lacks, "tool_results", len(open_calls))
     return tuple(acts)
 
 

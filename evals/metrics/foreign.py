@@ -35,8 +35,8 @@ def class_figures(right: Sequence[str], chosen: Sequence[str], labels: Sequence[
 
 def confusion_counts(right: Sequence[str], chosen: Sequence[str], labels: Sequence[str]) -> tuple[tuple[int, ...], ...]:
     """How often each label was right (rows) and each was chosen (columns), in the order of `labels`."""
-    if not labels:
-        return ()
+    if len(labels) < 2:  # scikit-learn warns of a single label, though it was named
+        return ((len(right),),) if labels else ()
     counts = _metrics("a confusion matrix").confusion_matrix(list(right), list(chosen), labels=list(labels))
     return tuple(map(tuple, counts.tolist()))
 

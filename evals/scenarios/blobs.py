@@ -13,12 +13,12 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, cast
+from typing import Final
 
 from ...protocols.jsonl import UnfitError, parse
 from ...protocols.messages import Json
 from .files import Writing, read
-from .plain import text_of
+from .plain import is_list, is_object, text_of
 
 INLINE: Final = 8 * 1024
 """Bytes of JSON that still stand in line."""
@@ -62,14 +62,13 @@ def lower(value: Json, fetch: Fetch) -> Json:
         >>> lower({"$$blob": "mine"}, lambda digest, size: None)
         {'$blob': 'mine'}
     """
-    if isinstance(value, list):
-        return [lower(one, fetch) for one in cast("list[Json]", value)]
-    if not isinstance(value, dict):
+    if is_list(value):
+        return [lower(one, fetch) for one in value]
+    if not is_object(value):
         return value
-    pairs = cast("dict[str, Json]", value)
-    if "$blob" in pairs:
-        return fetch(*_reference(pairs))
-    return {name[1:] if _ESCAPED.fullmatch(name) else name: lower(found, fetch) for name, found in pairs.items()}
+    if "$blob" in value:
+        return fetch(*_reference(value))
+    return {name[1:] if _ESCAPED.fullmatch(name) else name: lower(found, fetch) for name, found in value.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,32 +133,27 @@ def _reference(pairs: dict[str, Json]) -> tuple[str, int]:
 def _measured(value: Json) -> tuple[Json, int]:
     """The value with the smallest long parts taken out, and how many bytes of JSON are left."""
     form: Json = value
-    match value:
-        case str():
-            size = len(value) + 2 if value.isascii() and value.isprintable() else len(text_of(value).encode())
-        case list():
-            items = [_measured(one) for one in cast("list[Json]", value)]
-            form = [one for one, _ in items]
-            size = 1 + sum(one + 1 for _, one in items)
-        case dict():
-            fields = {name: _measured(one) for name, one in cast("dict[str, Json]", value).items()}
-            form = {name: one for name, (one, _) in fields.items()}
-            size = 1 + sum(len(text_of(name).encode()) + 2 + one for name, (_, one) in fields.items())
-        case _:
-            size = len(text_of(value))
-    if size <= INLINE or not isinstance(value, str | list | dict):
+    if is_list(value):
+        items = [_measured(one) for one in value]
+        form = [one for one, _ in items]
+        size = 1 + sum(one + 1 for _, one in items)
+    elif is_object(value):
+        fields = {name: _measured(one) for name, one in value.items()}
+        form = {name: one for name, (one, _) in fields.items()}
+        size = 1 + sum(len(text_of(name).encode()) + 2 + one for name, (_, one) in fields.items())
+    else:
+        size = len(text_of(value).encode())
+    if size <= INLINE:
         return form, size
     return _Long(text_of(value).encode()), 100  # what a reference takes, or a little less
 
 
 def _settled(value: Json, keep: Keep | None) -> Json:
-    match value:
-        case _Long() if keep is not None:
-            return {"$blob": keep(value.content), "bytes": len(value.content)}
-        case list():
-            return [_settled(one, keep) for one in cast("list[Json]", value)]
-        case dict():
-            pairs = cast("dict[str, Json]", value).items()
-            return {f"${name}" if _ESCAPED.fullmatch(name) else name: _settled(one, keep) for name, one in pairs}
-        case _:
-            return value
+    if isinstance(value, _Long) and keep is not None:
+        return {"$blob": keep(value.content), "bytes": len(value.content)}
+    if is_list(value):
+        return [_settled(one, keep) for one in value]
+    if is_object(value):
+        pairs = value.items()
+        return {f"${name}" if _ESCAPED.fullmatch(name) else name: _settled(one, keep) for name, one in pairs}
+    return value

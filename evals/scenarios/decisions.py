@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import cast
 
 from pydantic_core import to_json
 
@@ -31,6 +30,7 @@ from ...protocols.plans import Step
 from ...supervisor.views.bill import fields
 from ...supervisor.views.staff import Post, place_of, post_at
 from ..scoring.places import stable
+from .plain import is_list
 
 SELF, NONE = "self", "none"
 
@@ -225,5 +225,5 @@ class _Walk:
 def _rivals(event: Delegated, drawn: Mapping[str, Json]) -> list[str]:
     """Among whom a router drew, else those whose types would have fitted too."""
     names: Json = drawn.get("candidates")
-    alike = [name for name in cast("list[Json]", names) if isinstance(name, str)] if isinstance(names, list) else []
+    alike = [name for name in names if isinstance(name, str)] if is_list(names) else []
     return alike or [one.partition(":")[0] for one in event.rejected]

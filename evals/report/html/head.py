@@ -9,7 +9,7 @@ from ..figures import full, interval, percent
 from ..summary import MODES, STATES, cautions, headline, tally, telling, verdict
 from ..text import many
 from .markup import Html, joined, tag
-from .style import sign
+from .signs import sign
 from .tables import section, table
 
 
@@ -53,7 +53,9 @@ def _outcomes(card: Scorecard) -> Html | str:
         class_="stack",
         aria_hidden="true",
     )
-    legend = (tag("li", sign(state), " ", tag("b", f"{counted[state]:,}"), f" {state}", class_=state) for state in order)
+    legend = (
+        tag("li", sign(state), " ", tag("b", f"{counted[state]:,}"), f" {state}", class_=state) for state in order
+    )
     return joined(bar, tag("ul", legend, class_="legend", aria_label=f"Of {many(len(card.measured), 'run')}"))
 
 
@@ -87,9 +89,9 @@ def gate(told: Gate | None) -> Html | str:
     """What each rule says."""
     if told is None:
         return ""
-    columns = (("Verdict", "wait"), ("Metric", ""), ("Sentence", ""))
-    rows = (
-        ((sign(ruling.verdict), f" {ruling.verdict}"), ruling.metric, ruling.sentence) for ruling in told.rulings
+    columns = (("Verdict", "k"), ("Metric", ""), ("Sentence", ""))
+    rows = (((sign(ruling.verdict), f" {ruling.verdict}"), ruling.metric, ruling.sentence) for ruling in told.rulings)
+    lead = (
+        "A rule fails where the interval crosses what it allows; it is inconclusive where too little is known to say."
     )
-    lead = "A rule fails where the interval crosses what it allows; it is inconclusive where too little is known to say."
     return section("gate", "Gate", lead, table("The rules of the gate", columns, rows))

@@ -22,7 +22,7 @@ Inside: TypeAlias = "Html | str | Iterable[Inside]"
 Value: TypeAlias = str | int | float | bool | None
 
 
-def tag(name: str, *inside: Inside, **attributes: Value) -> Html:
+def tag(name: str, /, *inside: Inside, **attributes: Value) -> Html:
     """An element. `class_` is `class`, `aria_label` is `aria-label`; True is a bare attribute, False and None are none.
 
     Example:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from itertools import groupby
 
-from ...scorecard import Comparison, Difference, Metric, Scorecard
-from ..figures import DASH, UNITS, bare, change, full, interval, percent, share
+from ...scorecard import Comparison, Difference, Metric, Scorecard, Unit
+from ..figures import UNITS, bare, change, interval, percent, share
 from ..summary import reading
 from ..text import many
 from .axis import Axis, symmetric
@@ -67,46 +67,40 @@ def comparison(card: Scorecard) -> Html | str:
         return ""
     columns: Columns = (
         ("Metric", ""), ("Baseline", "n"), ("This", "n"), ("Difference", "n v"), ("Interval", "n"), ("Drawn", "draw"),
-        ("p (Holm)", "n"), ("Detectable", "n"), ("Scenarios", "n"), ("Reading", "wait"),
+        ("p (Holm)", "n"), ("Detectable", "n"), ("Scenarios", "n"), ("Reading", "k"),
     )  # fmt: skip
-    by_unit: dict[str, list[tuple[Difference, Metric]]] = {}
-    known = {metric.name: metric for metric in card.metrics}
+    units = {metric.name: metric.unit for metric in card.metrics}
+    by_unit: dict[Unit, list[Difference]] = {}
     for one in told.differences:
-        metric = known.get(one.metric) or Metric(
-            name=one.metric, family="success", value=None, n=one.n, unit="score", better=one.better
-        )
-        by_unit.setdefault(metric.unit, []).append((one, metric))
-    groups = (_unit(group, columns) for group in by_unit.values())
+        by_unit.setdefault(units.get(one.metric, "score"), []).append(one)
+    groups = (_unit(unit, group, columns) for unit, group in by_unit.items())
     table = tag("table", tag("caption", f"This run minus {told.baseline}"), head(columns), groups, class_="fold")
     return section("comparison", "Against the baseline", FOREST, table, _changed(told))
 
 
-def _unit(group: Sequence[tuple[Difference, Metric]], columns: Columns) -> Html:
-    ends = [end for one, _ in group for end in (one.low, one.high, one.difference) if end is not None]
-    scale, unit = symmetric(ends), group[0][1]
+def _unit(unit: Unit, group: Sequence[Difference], columns: Columns) -> Html:
+    scale = symmetric(end for one in group for end in (one.low, one.high, one.difference) if end is not None)
     top = tag(
         "tr",
-        tag("th", UNITS[unit.unit], scope="rowgroup", colspan=5, class_="group"),
+        tag("th", UNITS[unit], scope="rowgroup", colspan=5, class_="group"),
         tag("td", forest_axis(scale, unit), class_="draw axis"),
         tag("td", colspan=len(columns) - 6, class_="axis"),
     )
-    return tag("tbody", top, (_difference(one, metric, scale) for one, metric in group))
+    return tag("tbody", top, (_difference(one, unit, scale) for one in group))
 
 
-def _difference(one: Difference, metric: Metric, scale: Axis) -> Html:
+def _difference(one: Difference, unit: Unit, scale: Axis) -> Html:
     said = reading(one)
-    cells: Iterator[tuple[Inside, str, str]] = iter(
-        (
-            (bare(one.baseline, metric.unit), "n", "Baseline"),
-            (bare(one.found, metric.unit), "n", "This"),
-            (change(one.difference, metric.unit), "n v", ""),
-            (interval(one.low, one.high, metric.unit), "n", "Interval"),
-            (forest_row(one, scale, one.metric), "draw", ""),
-            (share(one.p), "n", "p (Holm)"),
-            (DASH if one.detectable is None else full(one.detectable, metric.unit), "n", "Detectable"),
-            (f"{one.n:,}", "n", "Scenarios"),
-            (said, f"wait {READINGS.get(said, 'same')}", ""),
-        )
+    cells: Sequence[tuple[Inside, str, str]] = (
+        (bare(one.baseline, unit), "n", "Baseline"),
+        (bare(one.found, unit), "n", "This"),
+        (change(one.difference, unit), "n v", ""),
+        (interval(one.low, one.high, unit), "n", "Interval"),
+        (forest_row(one, scale), "draw", ""),
+        (share(one.p), "n", "p (Holm)"),
+        (bare(one.detectable, unit), "n", "Detectable"),
+        (f"{one.n:,}", "n", "Scenarios"),
+        (said, f"k {READINGS.get(said, 'same')}", ""),
     )
     return tag(
         "tr",

@@ -59,7 +59,9 @@ def frontier(points: Sequence[Point]) -> Html:
     across = axis((point.usd for point in points), 4, low=0.0)
     up = axis((point.quality for point in points), 5)
     hull = sorted((point for point in points if point.kind == "hull"), key=lambda point: (point.usd, point.quality))
-    told = ", ".join(f"{NAMES[point.kind]} {point.name} at ${bare(point.usd, 'usd')}, {share(point.quality)}" for point in points)
+    told = ", ".join(
+        f"{NAMES[point.kind]} {point.name} at ${bare(point.usd, 'usd')}, {share(point.quality)}" for point in points
+    )
     labels = _labels(points, across, up)
     return _plot(
         "frontier",
@@ -180,7 +182,9 @@ def _down(value: float, up: Axis) -> float:
 def reliability(bins: Sequence[Reliability]) -> Html:
     """What was said across, what came of it up; on the line both are the same. Below, how many each bin holds."""
     unit = Axis(low=0.0, high=1.0, ticks=(0.0, 0.2, 0.4, 0.6, 0.8, 1.0))
-    told = ", ".join(f"said {share(one.confidence)}, right {share(one.right)} of {many(one.n, 'answer')}" for one in bins)
+    told = ", ".join(
+        f"said {share(one.confidence)}, right {share(one.right)} of {many(one.n, 'answer')}" for one in bins
+    )
     return _plot(
         "reliability",
         "How often answers were right, by how sure the worker said it was",

@@ -1,0 +1,1 @@
+"""Replay: a recorded run again, offline, in virtual time, with the recording in the place of the world."""

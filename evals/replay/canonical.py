@@ -1,0 +1,164 @@
+"""Journals in canonical order: two journals of the same run are equal, whatever order its parts arrived in.
+
+1. Events stand by place, in natural order of the numbers in it; the handoff of a step and its report stand at the
+   place where the work is done.
+2. At one place their order is kept, but for what may go on there at the same time between two model calls: tools and
+   other effects stand by kind and n, then what else happened to them.
+3. Left out is what differs from run to run: times, who drove it, the run's id and the keys made of it. Questions have
+   the place where they were asked in the place of their id.
+4. What only crashes brought about is left out.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from itertools import groupby
+from typing import Any, cast
+
+from pydantic_core import from_json
+
+from ...protocols.events import (
+    Answered,
+    AnswerRefused,
+    Asked,
+    Delegated,
+    EffectFailed,
+    EffectFinished,
+    EffectStarted,
+    Event,
+    Expanded,
+    Reacted,
+    Recovered,
+    Reported,
+    StepSkipped,
+)
+from ...protocols.messages import Json
+from ...supervisor.runs import Entry
+from ...supervisor.views.staff import natural
+from .crashes import uninterrupted
+
+Simplify = Callable[[Json], Json]
+"""Takes from a JSON value what is not to be compared."""
+
+VOLATILE: dict[str, Any] = {
+    "run_started": {"run"},
+    "claimed": {"owner"},
+    "effect_started": {"key": True, "request": {"head"}},
+    "attempted": {"elapsed"},
+    "answered": {"answer": {"at"}},
+    "answer_refused": {"answer": {"at"}},
+}
+"""What is left out of events, by type; a head is spelled out wherever its first call happened to arrive."""
+
+TOGETHER = EffectStarted | EffectFinished | EffectFailed | Recovered | Asked | Answered | AnswerRefused
+"""What may happen at one place at the same time, if it is no model call."""
+
+
+def simplifier(volatile: Collection[str] = (), redact: Simplify | None = None) -> Simplify | None:
+    """Leaves out the fields of these names at any depth, in JSON inside texts too, after redaction; None: nothing.
+
+    Example:
+        >>> simplify = simplifier(["id"])
+        >>> simplify({"text": '{"id": 7, "n": 1}', "id": 8})
+        {'text': {'n': 1}}
+    """
+    names = frozenset(volatile)
+    if not names:
+        return redact
+    if redact is None:
+        return lambda value: _without(value, names)
+    return lambda value: _without(redact(value), names)
+
+
+def _without(value: Json, names: Collection[str]) -> Json:
+    value = opened(value)
+    if isinstance(value, dict):
+        items = cast("dict[str, Any]", value).items()
+        return {key: _without(inner, names) for key, inner in items if key not in names}
+    if isinstance(value, list | tuple):
+        return [_without(inner, names) for inner in cast("list[Any]", value)]
+    return value
+
+
+def opened(value: Json) -> Json:
+    """The object or list that a text is the JSON of; anything else as it is."""
+    if not isinstance(value, str) or not value.startswith(("{", "[")):
+        return value
+    try:
+        return from_json(value)
+    except ValueError:
+        return value
+
+
+def same(one: Iterable[Entry], other: Iterable[Entry], simplify: Simplify | None = None) -> bool:
+    """Whether these are two journals of the same run, whatever order its parts arrived in."""
+    return canonical(one, simplify) == canonical(other, simplify)
+
+
+def canonical(entries: Iterable[Entry], simplify: Simplify | None = None) -> list[dict[str, Json]]:
+    """The events of a whole run as JSON, in canonical order.
+
+    Args:
+        entries: in order.
+        simplify: also applied to each event, which then has no digests, since those are of the whole.
+    """
+    events = uninterrupted([entry.event for entry in entries])
+    places: defaultdict[str, list[Event]] = defaultdict(list)
+    for event in events:
+        places[place_of(event)].append(event)
+    names = _names(events)
+    in_order = (event for place in sorted(places, key=natural) for event in _arranged(places[place]))
+    return [_told(event, names, simplify) for event in in_order]
+
+
+def place_of(event: Event) -> str:
+    """Where the event stands in canonical order."""
+    match event:
+        case Delegated() | Reported() | Reacted():
+            return f"{event.path}/{event.step}#{event.attempt}"
+        case StepSkipped() | Expanded():
+            return f"{event.path}/{event.step}"
+        case _:
+            return event.path
+
+
+def _arranged(events: Iterable[Event]) -> Iterator[Event]:
+    """The events of one place: between two model calls, by what they are about."""
+    for together, group in groupby(events, _may_go_on_together):
+        here = list(group)
+        yield from sorted(here, key=_about) if together else here
+
+
+def _may_go_on_together(event: Event) -> bool:
+    return isinstance(event, TOGETHER) and getattr(event, "kind", "") != "model"
+
+
+def _about(event: Event) -> tuple[int, str, int]:
+    if isinstance(event, EffectStarted | EffectFinished | EffectFailed):
+        return 0, event.kind, event.n
+    return 1, event.model_dump_json(exclude=VOLATILE.get(event.type)), 0
+
+
+def _names(events: Iterable[Event]) -> dict[str, str]:
+    """A name for each question, which does not depend on the id of the run."""
+    found: defaultdict[str, list[str]] = defaultdict(list)
+    for event in events:
+        if isinstance(event, Asked):
+            found[event.path].append(event.question.id)
+    return {which: f"question {i} at {path}" for path, asked in found.items() for i, which in enumerate(asked, 1)}
+
+
+def _told(event: Event, names: Mapping[str, str], simplify: Simplify | None) -> dict[str, Json]:
+    told = event.model_dump(mode="json", by_alias=True, exclude=VOLATILE.get(event.type))
+    if names:
+        told = _renamed(told, names)
+    return told if simplify is None else _without(simplify(told), ("digest", "head_digest"))
+
+
+def _renamed(value: Json, names: Mapping[str, str]) -> Json:
+    if isinstance(value, dict):
+        return {key: _renamed(inner, names) for key, inner in cast("dict[str, Any]", value).items()}
+    if isinstance(value, list):
+        return [_renamed(inner, names) for inner in cast("list[Any]", value)]
+    return names.get(value, value) if isinstance(value, str) else value

@@ -1,0 +1,138 @@
+"""The stage of a replay: which worker stands where, and what was recorded of the work that it is given."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from ...protocols.contracts import Worker
+from ...protocols.errors import MissError
+from ...protocols.events import Delegated
+from ...protocols.messages import Json, JsonReport
+from ...protocols.once import once
+from ...supervisor.runs import definitions, members
+from ...supervisor.views.bill import fields
+from ..scenario import Scenario
+from ..scoring.places import stable
+from .canonical import Simplify
+from .difference import difference
+from .tape import Handed, Tape
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What came of a piece of work."""
+
+    report: JsonReport | None
+    """None: it never ended."""
+    seconds: float
+    assumed: bool = False
+    """Whether it is the report on another piece of work."""
+    covers: str = ""
+    """The place at and below which recorded effects went into it; "": none did."""
+
+
+@dataclass(frozen=True, slots=True)
+class Post:
+    """A worker of the team as it is now."""
+
+    worker: Worker
+    definition: str
+    """Digest."""
+    model: str
+    """First choice; "": unknown, or none."""
+
+
+class Stage:
+    """What a mode may look at when work is handed over."""
+
+    def __init__(self, scenario: Scenario, worker: Worker, models: Sequence[str], simplify: Simplify | None) -> None:
+        self.scenario = scenario
+        self.tape: Tape = scenario.tape
+        self._worker = worker
+        self._models = models
+        self._simplify = simplify
+        self._names = {"": worker.card.name}
+
+    @once
+    def _members(self) -> Mapping[str, Worker]:
+        return dict(members(self._worker))
+
+    @once
+    def _definitions(self) -> Mapping[str, str]:
+        return definitions(self._worker)
+
+    def enter(self, path: str, handoff: Delegated) -> Post | None:
+        """Who works at this place; None: somebody who leads others and hands work over in turn."""
+        above = self._name(handoff.path)
+        name = self._names[path] = f"{above}/{handoff.worker}"
+        worker = self._members.get(name)
+        if worker is None or worker.card.depth:
+            return None
+        return Post(worker, self._definitions[name], next(iter(self._models_at(name)), ""))
+
+    def _name(self, path: str) -> str:
+        """Path of names of whoever stands at a place; inside a worker, its parts are named in the path."""
+        if path in self._names:
+            return self._names[path]
+        above, _, last = path.rpartition("/")
+        return f"{self._name(above)}/{stable(last)}"
+
+    def _models_at(self, name: str) -> Sequence[str]:
+        """The models that a member has or inherits."""
+        while name:
+            member = self._members.get(name)
+            if member is not None and (own := fields(member.definition).get("models")):
+                return own
+            name = name.rpartition("/")[0]
+        return self._models
+
+    def recorded_at(self, path: str) -> Iterator[Handed]:
+        """Work that was given at this place, then at other attempts at the same step, in recorded order."""
+        here = self.tape.handoffs.get(path)
+        if here is not None:
+            yield here
+        yield from (one for one in self._by_step.get(stable(path), ()) if one is not here)
+
+    @once
+    def _by_step(self) -> Mapping[str, list[Handed]]:
+        found: dict[str, list[Handed]] = {}
+        for place, handed in self.tape.handoffs.items():
+            found.setdefault(stable(place), []).append(handed)
+        return found
+
+    def is_same_work(self, recorded: Handed, handoff: Delegated) -> bool:
+        """Whether the same worker was given the same, with the same findings."""
+        before = recorded.handoff
+        return (before.worker, before.findings) == (handoff.worker, handoff.findings) and (
+            before.digest == handoff.digest or self.simple(before.payload) == self.simple(handoff.payload)
+        )
+
+    def simple(self, value: Json) -> Json:
+        """The value without what is not to be compared."""
+        return value if self._simplify is None else self._simplify(value)
+
+    def as_recorded(self, recorded: Handed) -> Told:
+        """The recorded report on a piece of work."""
+        return Told(recorded.report, recorded.seconds, covers=place_of(recorded.handoff))
+
+    def miss(self, path: str, handoff: Delegated) -> MissError:
+        """Nothing recorded may stand for this handoff; says what is nearest."""
+        nearest = next(self.recorded_at(path), None)
+        if nearest is None:
+            what = f"no handoff to step {handoff.step!r} was recorded, found one to {handoff.worker!r}"
+            return MissError(path, "handoff", handoff.attempt, what)
+        before = nearest.handoff
+        first = difference(self._compared(before), self._compared(handoff))
+        if first is None:
+            return MissError(path, "handoff", handoff.attempt, "its recorded report is of another worker's definition")
+        expected, found = first.shown()
+        what = f"{first.at}: expected {expected or 'nothing'}, found {found or 'nothing'}"
+        return MissError(path, "handoff", handoff.attempt, what)
+
+    def _compared(self, handoff: Delegated) -> Json:
+        return {
+            "worker": handoff.worker,
+            "payload": self.simple(handoff.payload),
+            "findings": list(handoff.findings),
+        }

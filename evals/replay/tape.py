@@ -1,0 +1,239 @@
+"""The tape: what a recorded run asked of the world, of workers and of people, and what came of it, by place."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from ...protocols.events import (
+    Answered,
+    AnswerRefused,
+    Asked,
+    Attempted,
+    Claimed,
+    Delegated,
+    EffectFailed,
+    EffectFinished,
+    EffectStarted,
+    Migrated,
+    Parked,
+    Reported,
+    RunStarted,
+)
+from ...protocols.messages import Answer, Json, JsonReport, Question
+from ...protocols.once import once
+from ...supervisor.runs import Entry
+from ...supervisor.views.bill import fields
+from ...supervisor.views.staff import place_of
+from .request import whole
+
+Place = tuple[str, str, int]
+"""Where an effect happened: path, kind, n."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Recorded:
+    """One touch of the world."""
+
+    start: EffectStarted
+    """The last one, if a crash cut off others."""
+    end: EffectFinished | EffectFailed | None
+    """None: it was cut off, and never begun again."""
+    seconds: float
+    """From start to end; 0 if a crash came in between, since nobody knows."""
+    tries: tuple[tuple[float, Attempted], ...]
+    """Failed tries, each with the seconds since the start."""
+
+    @property
+    def place(self) -> Place:
+        """Its path, kind and n."""
+        return self.start.path, self.start.kind, self.start.n
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Handed:
+    """One piece of work that was given to a worker."""
+
+    handoff: Delegated
+    report: JsonReport | None
+    """The last one; None: the run broke off before, or nobody waited for it any more."""
+    seconds: float
+    """That were worked on it; waits for people are left out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Answers of people that were taken from the inbox together."""
+
+    answers: tuple[Answer, ...]
+    parked: bool
+    """Whether the run had parked before; otherwise they were there when it was about to."""
+
+
+class Tape:
+    """A journal, indexed by place; made once per scenario, and never changed."""
+
+    def __init__(self, entries: Sequence[Entry]) -> None:
+        self.entries = entries
+
+    @once
+    def started(self) -> RunStarted | None:
+        """How the run began; None: this is no journal of a run."""
+        first = self.entries[0].event if self.entries else None
+        return first if isinstance(first, RunStarted) else None
+
+    @property
+    def seconds(self) -> float:
+        """From the first event to the last."""
+        return self.entries[-1].at - self.entries[0].at if self.entries else 0.0
+
+    @once
+    def definitions(self) -> dict[str, str]:
+        """Digests of definitions by path of names, as they were at the end of the run."""
+        changed = [entry.event.definitions for entry in self.entries if isinstance(entry.event, RunStarted | Migrated)]
+        return changed[-1] if changed else {}
+
+    @once
+    def effects(self) -> dict[Place, Recorded]:
+        """Every touch of the world by its place, in the order in which they were (last) begun."""
+        starts: dict[Place, tuple[EffectStarted, float, int]] = {}
+        ends: dict[Place, tuple[EffectFinished | EffectFailed, float, int]] = {}
+        tries: defaultdict[Place, list[tuple[float, Attempted]]] = defaultdict(list)
+        drive = 0
+        for entry in self.entries:
+            match entry.event:
+                case EffectStarted() as event:
+                    place = (event.path, event.kind, event.n)
+                    starts.pop(place, None)
+                    tries.pop(place, None)  # of a call that a crash cut off
+                    starts[place] = (event, entry.at, drive)
+                case EffectFinished() | EffectFailed() as event:
+                    ends[event.path, event.kind, event.n] = (event, entry.at, drive)
+                case Attempted() as event:
+                    if (place := _call_of(event, starts, ends)) is not None:
+                        tries[place].append((entry.at - starts[place][1], event))
+                case Claimed():
+                    drive += 1
+                case _:
+                    pass
+        return {place: _recorded(start, ends.get(place), tries.get(place, ())) for place, start in starts.items()}
+
+    @once
+    def by_request(self) -> dict[tuple[str, str, str], list[Recorded]]:
+        """Touches of the world by path, kind and digest of the request, in order of n."""
+        found: defaultdict[tuple[str, str, str], list[Recorded]] = defaultdict(list)
+        for recorded in self.effects.values():
+            found[recorded.start.path, recorded.start.kind, recorded.start.digest].append(recorded)
+        for same in found.values():
+            same.sort(key=lambda recorded: recorded.start.n)
+        return dict(found)
+
+    @once
+    def by_kind(self) -> dict[tuple[str, str], list[Recorded]]:
+        """Touches of the world by path and kind, in order of n."""
+        found: defaultdict[tuple[str, str], list[Recorded]] = defaultdict(list)
+        for recorded in self.effects.values():
+            found[recorded.start.path, recorded.start.kind].append(recorded)
+        for same in found.values():
+            same.sort(key=lambda recorded: recorded.start.n)
+        return dict(found)
+
+    @once
+    def heads(self) -> dict[str, Json]:
+        """Heads of prompts by digest, from where they are spelled out."""
+        starts = (entry.event for entry in self.entries if isinstance(entry.event, EffectStarted))
+        calls = (fields(start.request) for start in starts if start.kind == "model")
+        return {call["head_digest"]: call["head"] for call in calls if "head" in call and "head_digest" in call}
+
+    def request(self, recorded: Recorded) -> Json:
+        """The whole request; of a model call, the conversation up to and with it."""
+        start = recorded.start
+        if start.kind != "model":
+            return start.request
+        calls = [other.start.request for other in self.by_kind[start.path, "model"] if other.start.n <= start.n]
+        return whole(calls, self.heads)
+
+    @once
+    def handoffs(self) -> dict[str, Handed]:
+        """Pieces of work by the place where they were done, in the order in which they were given."""
+        given: dict[str, tuple[Delegated, float, int]] = {}
+        reports: dict[str, JsonReport] = {}
+        worked: defaultdict[str, float] = defaultdict(float)
+        drive = 0
+        for entry in self.entries:
+            match entry.event:
+                case Delegated() as event:
+                    given[place_of(event)] = (event, entry.at, drive)
+                case Reported() as event:
+                    place = f"{event.path}/{event.step}#{event.attempt}"
+                    reports[place] = event.report
+                    _, at, claimed = given.get(place, (None, 0.0, -1))
+                    worked[place] += entry.at - at if claimed == drive else 0.0
+                case Claimed():
+                    drive += 1
+                case _:
+                    pass
+        return {place: Handed(event, reports.get(place), worked[place]) for place, (event, _, _) in given.items()}
+
+    @once
+    def questions(self) -> dict[str, Question]:
+        """What people were asked, by id, in order."""
+        asked = (entry.event.question for entry in self.entries if isinstance(entry.event, Asked))
+        return {question.id: question for question in asked}
+
+    @once
+    def batches(self) -> tuple[Batch, ...]:
+        """Answers as they were taken from the inbox; none of those that only a crash made necessary."""
+        return tuple(self._batches())
+
+    def _batches(self) -> Iterator[Batch]:
+        parked = False
+        batch: list[Answer] = []
+        taken: set[str] = set()
+        for entry in self.entries:
+            given = _given(entry, taken)
+            if given is not None:
+                taken.add(given.question)
+                if not self._in_doubt(given):
+                    batch.append(given)
+                continue
+            if batch:
+                yield Batch(tuple(batch), parked)
+                batch, parked = [], False
+            parked = parked or isinstance(entry.event, Parked)
+        if batch:
+            yield Batch(tuple(batch), parked)
+
+    def _in_doubt(self, given: Answer) -> bool:
+        question = self.questions.get(given.question)
+        return question is not None and question.asks == "in_doubt"
+
+
+def _call_of(
+    event: Attempted, starts: dict[Place, tuple[EffectStarted, float, int]], ends: Mapping[Place, object]
+) -> Place | None:
+    """The model call under way of which this was a try."""
+    under_way = [place for place in starts if place[:2] == (event.path, "model") and place not in ends]
+    of_model = [place for place in under_way if fields(starts[place][0].request).get("model") == event.model]
+    return next(iter(of_model or under_way), None)
+
+
+def _recorded(
+    start: tuple[EffectStarted, float, int],
+    end: tuple[EffectFinished | EffectFailed, float, int] | None,
+    tries: Sequence[tuple[float, Attempted]],
+) -> Recorded:
+    event, at, drive = start
+    if end is None:
+        return Recorded(event, None, 0.0, tuple(tries))
+    ended, until, last = end
+    return Recorded(event, ended, max(0.0, until - at) if drive == last else 0.0, tuple(tries))
+
+
+def _given(entry: Entry, taken: set[str]) -> Answer | None:
+    """The answer that was taken from the inbox here; one that is refused later was taken before."""
+    event = entry.event
+    if isinstance(event, Answered) or (isinstance(event, AnswerRefused) and event.answer.question not in taken):
+        return event.answer
+    return None
