@@ -4,17 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Annotated, Final, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 from pydantic import Field
 from pydantic_core import to_json
+from typing_extensions import Unpack
 
 from ..protocols.conversation import digest_of
 from ..protocols.messages import NOTHING_USED, Budget, Count, Json, Message, Share, Usage, Usd
 from ..protocols.once import once
 from ..protocols.plans import Plan
 from ..protocols.prices import Rates
-from ..supervisor.runs import Entry
+from ..supervisor.runs import Entry, Outcome
+from .replay.tape import Tape
+
+if TYPE_CHECKING:
+    from ..protocols.contracts import Worker
+    from .scenarios.recording import Notes
 
 SCENARIO_VERSION: Final = 1
 """Version of the scenario file; a reader refuses any other."""
@@ -212,6 +218,15 @@ class Scenario:
     arms: Sequence[Arm] = ()
     ending: Ending = Ending()
 
+    @classmethod
+    def from_run(
+        cls, run: Outcome[Any] | Sequence[Entry], worker: Worker | None = None, *, name: str, **notes: Unpack[Notes]
+    ) -> Scenario:
+        """A scenario of a run, rid of secrets: `scenarios.recording.scenario_from`."""
+        from .scenarios.recording import scenario_from
+
+        return scenario_from(run, worker, name=name, **notes)
+
     @property
     def id(self) -> str:
         """Its name."""
@@ -222,3 +237,8 @@ class Scenario:
         """Digest of the input and the reference: results of other tasks cannot be compared with results of this one."""
         known = self.reference.model_dump_json(by_alias=True, exclude_defaults=True)  # a new field changes no old hash
         return digest_of(to_json(self.header.input), known.encode())
+
+    @once
+    def tape(self) -> Tape:
+        """What was recorded, by place; indexed once, however often it is replayed."""
+        return Tape(self.entries)

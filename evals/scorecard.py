@@ -131,7 +131,9 @@ class Divergence(Message):
     """JSON pointer; "": as a whole."""
     expected: str
     found: str
-    """Both as JSON, cut to 400 characters."""
+    """Both as JSON, cut to 400 characters around the difference; "": nothing."""
+    diff: str = ""
+    """Of texts of several lines, the lines that went and came; "": none."""
 
 
 class Coverage(Message):

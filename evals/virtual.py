@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import selectors
 from collections import deque
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
+from contextlib import closing
 from dataclasses import dataclass
 from random import Random
 from typing import Any, TypeVar
@@ -103,6 +104,20 @@ class VirtualLoop(asyncio.SelectorEventLoop):
             self._order.shuffle(order)
             ready.clear()
             ready.extend(order)
+
+
+def in_virtual_time(work: Callable[[], Coroutine[Any, Any, T]], *, seed: object = None) -> T:
+    """Do the work to its end on a virtual loop of its own; `seed` as for the loop.
+
+    Raises:
+        StuckError: everybody waits, and nothing would ever happen again.
+
+    Example:
+        >>> in_virtual_time(lambda: asyncio.sleep(3600.0, "done"))
+        'done'
+    """
+    with closing(VirtualLoop(seed)) as loop:
+        return loop.run(work())
 
 
 @dataclass(frozen=True, slots=True)

@@ -126,7 +126,7 @@ class Host:
             if summary.run in self._origins and summary.status == "waiting":
                 self._parked.add(summary.run)
             elif summary.run in self._origins and summary.status == "running":
-                self._admit(summary.run)
+                self._enlist(summary.run)
         self._group.start_soon(self._listen)
         return self
 
@@ -261,22 +261,24 @@ class Host:
         if isinstance(events[-1], Cancelled):
             raise AnswerError(f"run {run_id!r} was called off: {events[-1].reason}")
         self._roster.check_answer(origin, events, question_id, approved=approved, value=value)
-        with anyio.CancelScope(shield=True):  # an answer that is taken must wake the run
+        try:
             given = await answer(self._store, run_id, question_id, approved=approved, by=by, value=value, note=note)
-        if not self._closing:
-            live = self._live.get(run_id) or self._admit(run_id)
-            live.given.add(question_id)
-            live.again = True
+        finally:  # an answer that is taken must wake the run, even if the caller hangs up meanwhile
+            if not self._closing:
+                live = self._live.get(run_id) or self._enlist(run_id)
+                live.again = True
+        if run_id in self._live:
+            self._live[run_id].given.add(question_id)
         return given
 
     async def cancel(self, run_id: str, *, reason: str) -> None:
         """Call a run off, and wait until the journal says so; one that is over stays as it is."""
-        self._origin(run_id)
-        if run_id not in self._live and run_id not in self._parked:
-            return
-        live = self._live.get(run_id) or self._admit(run_id)
-        live.call_off(reason)
-        await live.over.wait()
+        live = self._live.get(run_id)
+        if live is None and (await self.standing(run_id)).status in ("running", "waiting"):
+            live = self._live.get(run_id) or self._enlist(run_id)
+        if live is not None:
+            live.call_off(reason)
+            await live.over.wait()
 
     def _origin(self, run: str) -> Origin:
         if run not in self._origins:
@@ -300,16 +302,13 @@ class Host:
                 if (live := self._live.get(run)) is not None:
                     live.again = True
                 elif run in self._parked:
-                    self._admit(run)
+                    self._enlist(run)
             if self._limits.listen is None:
                 return
             await anyio.sleep(self._limits.listen)
 
-    def _admit(self, run: str) -> Live:
-        """Take a run up in the background; where there is nothing to do, it comes to rest again."""
-        return self._enlist(run)
-
     def _enlist(self, run: str) -> Live:
+        """Drive a run in the background; where there is nothing to do, it comes to rest again."""
         live = self._live[run] = Live(run, self._origins[run], self._notice)
         self._admissions += 1
         self._standings.pop(run, None)
@@ -337,7 +336,8 @@ class Host:
     async def _drive(self, live: Live) -> None:
         worker = self._roster.worker(live.origin)
         while True:
-            if live.drive is None or live.again:
+            drive = live.drive
+            if drive is None or live.again:
                 live.again = False
                 drive, report = await take_up(
                     worker, live.run, self._store, self._limits.on_change, None, self._settings
@@ -345,7 +345,7 @@ class Host:
                 live.load(drive)
                 if report is not None:
                     return
-            await live.drive.go()
+            await drive.go()
             live.release()
             if not live.again:
                 return
@@ -367,8 +367,9 @@ class Host:
             self._slots.release()
         live.end(broken)
         del self._live[live.run]
-        waits = live.entries and status_after(live.entries[-1].event) == "waiting"
-        (self._parked.add if waits else self._parked.discard)(live.run)
+        if live.entries:
+            waits = status_after(live.entries[-1].event) == "waiting" and live.reason is None
+            (self._parked.add if waits else self._parked.discard)(live.run)
 
     def _notice(self, event: Event) -> None:
         if isinstance(event, EffectFinished | EffectFailed):

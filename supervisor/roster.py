@@ -34,8 +34,8 @@ class Roster:
     def assign(self, team: str, task: Json) -> tuple[Worker, Any]:
         """Who works on a task, and the task as what that worker accepts.
 
-        A conversation goes to a team that accepts one. Of any other team, the task is read off what the user said; where
-        it cannot be, the team's intake gets the conversation, fills the task in, and asks for what is missing.
+        A conversation goes to a team that accepts one. For any other team, the task is read off what the user said;
+        where it cannot be, the team's intake gets the conversation, fills the task in, and asks for what is missing.
 
         Raises:
             UsageError: there is no such team.

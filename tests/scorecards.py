@@ -34,7 +34,7 @@ from echelon.supervisor.views.svg import svg
 WORKERS = ("reader", "matcher", "ledger", "clerk")
 HOSTILE = (
     '</script><script>alert("1")</script>',
-    '<img src=x onerror=alert(1)>',
+    "<img src=x onerror=alert(1)>",
     "' onmouseover='alert(2)",
     '" autofocus onfocus="alert(3)',
     "]]><x/>",
@@ -164,12 +164,32 @@ def metrics() -> tuple[Metric, ...]:
     rows: tuple[tuple[Any, ...], ...] = (
         ("pass^1", "success", 0.742, 0.581, 0.862, 10, "share", "higher", "mean over scenarios of C(c,1)/C(n,1)"),
         ("pass^3", "success", 0.7, 0.5, 0.85, 10, "share", "higher", "all of three tries"),
-        ("pass^4", "success", None, None, None, 10, "share", "higher", "undefined: scenarios have 3 tries, 4 are needed"),
+        (
+            "pass^4",
+            "success",
+            None,
+            None,
+            None,
+            10,
+            "share",
+            "higher",
+            "undefined: scenarios have 3 tries, 4 are needed",
+        ),
         ("routing accuracy", "routing", 0.917, 0.841, 0.963, 12, "share", "higher", "chosen is one of the acceptable"),
         ("macro-F1", "routing", 0.866, 0.78, 0.93, 12, "share", "higher", "over classes with support; absent: none"),
         ("unnecessary delegation", "delegation", 0.04, 0.0, 0.13, 12, "share", "lower", ""),
         ("plan node F1", "plan", 0.98, 0.95, 1.0, 12, "share", "higher", ""),
-        ("handoffs in order", "trajectory", 0.955, 0.9, 0.99, 12, "share", "higher", "F1 from the longest common subsequence"),
+        (
+            "handoffs in order",
+            "trajectory",
+            0.955,
+            0.9,
+            0.99,
+            12,
+            "share",
+            "higher",
+            "F1 from the longest common subsequence",
+        ),
         ("cost per success", "cost", 0.01284, 0.0097, 0.0181, 12, "usd", "lower", "all runs' cost by the successes"),
         ("cost per run", "cost", 0.00921, 0.0088, 0.0096, 12, "usd", "lower", ""),
         ("cost per caught error", "cost", float("inf"), None, None, 12, "usd", "lower", "no error was caught"),
@@ -177,7 +197,17 @@ def metrics() -> tuple[Metric, ...]:
         ("time, 95th percentile", "latency", 12.31, 10.9, 14.2, 12, "seconds", "lower", "virtual: the critical path"),
         ("false accepts", "reviewer", 0.111, 0.02, 0.33, 12, "share", "lower", "Wilson interval"),
         ("kappa", "reviewer", -0.12, -0.4, 0.2, 12, "score", "higher", "against the labels of a person"),
-        ("expected calibration error", "calibration", 0.083, 0.04, 0.15, 12, "share", "lower", "10 bins of equal width"),
+        (
+            "expected calibration error",
+            "calibration",
+            0.083,
+            0.04,
+            0.15,
+            12,
+            "share",
+            "lower",
+            "10 bins of equal width",
+        ),
         ("gap to the oracle", "router", 0.081, 0.03, 0.14, 12, "share", "lower", "quality at the oracle's cost"),
         ("runs that left the recording", "replay", 6.0, None, None, 12, "count", "neither", ""),
     )
@@ -220,7 +250,18 @@ def points() -> tuple[Point, ...]:
 
 def reliability() -> tuple[Reliability, ...]:
     """Ten bins, one of them empty; the sure ones are too sure."""
-    found = ((3, 0.0), (2, 0.5), (0, 0.0), (4, 0.25), (7, 0.43), (9, 0.56), (14, 0.71), (21, 0.67), (38, 0.79), (96, 0.84))
+    found = (
+        (3, 0.0),
+        (2, 0.5),
+        (0, 0.0),
+        (4, 0.25),
+        (7, 0.43),
+        (9, 0.56),
+        (14, 0.71),
+        (21, 0.67),
+        (38, 0.79),
+        (96, 0.84),
+    )
     return tuple(
         Reliability(low=i / 10, high=(i + 1) / 10, confidence=round(i / 10 + 0.055, 3), right=right, n=n)
         for i, (n, right) in enumerate(found)
@@ -233,7 +274,19 @@ def comparison() -> Comparison:
         ("pass^1", 0.781, 0.742, -0.039, -0.121, 0.043, 0.62, "McNemar, exact", 0.14, 10, "higher"),
         ("routing accuracy", 0.968, 0.917, -0.051, -0.094, -0.011, 0.031, "sign-flip permutation", 0.05, 12, "higher"),
         ("false accepts", 0.24, 0.111, -0.129, -0.21, -0.04, 0.018, "sign-flip permutation", 0.1, 12, "lower"),
-        ("cost per run", 0.0134, 0.00921, -0.00419, -0.0052, -0.0031, 0.0004, "sign-flip permutation", 0.0011, 12, "lower"),
+        (
+            "cost per run",
+            0.0134,
+            0.00921,
+            -0.00419,
+            -0.0052,
+            -0.0031,
+            0.0004,
+            "sign-flip permutation",
+            0.0011,
+            12,
+            "lower",
+        ),
         ("cost per caught error", 0.4, float("inf"), None, None, None, None, "", None, 12, "lower"),
         ("time, 95th percentile", 11.2, 12.31, 1.11, -0.4, 2.6, 0.21, "bootstrap", 2.2, 12, "lower"),
     )
@@ -295,7 +348,9 @@ def hostile(text: str) -> Scorecard:
     names: Any = {"scenario": text, "task_hash": text, "why": text, "tags": (text,)}
     given: Any = {
         "scores": (Score(scorer=text, success="no", evidence=text),),
-        "routed": (Routed(step=text, chosen=text, candidates=(text,), acceptable=(text,), gold=text, forbidden=(text,)),),
+        "routed": (
+            Routed(step=text, chosen=text, candidates=(text,), acceptable=(text,), gold=text, forbidden=(text,)),
+        ),
         "handoffs": (Given(to=text, payload=text), Given(to=text, payload=text)),
         "sure": (Sure(step=text, confidence=0.5),),
         "workers": (Spent(name=text, usage=used(1, 0.1)),),

@@ -52,12 +52,13 @@ def test_without_a_denominator_a_rate_is_undefined() -> None:
 
 
 @given(delegations)
-def test_one_minus_one_rate_is_the_other_of_the_opposite(told: list[Delegation]) -> None:
+def test_each_rate_is_the_other_one_of_the_opposite(told: list[Delegation]) -> None:
     """Both are shares of the work that somebody has judged, on either side of the same line."""
     opposite = [
-        Delegation(delegated=not one.delegated, should_delegate=one.should_delegate and not one.should_delegate)
-        if one.should_delegate is None
-        else Delegation(delegated=not one.delegated, should_delegate=not one.should_delegate)
+        Delegation(
+            delegated=not one.delegated,
+            should_delegate=None if one.should_delegate is None else not one.should_delegate,
+        )
         for one in told
     ]
     assert unnecessary_delegation_rate(told) == missed_delegation_rate(opposite)

@@ -149,6 +149,14 @@ def test_a_figure_that_a_resample_leaves_undefined_has_no_bounds_and_says_so() -
     assert bootstrap_ratio({"a": (1.0, 0.0), "b": (1.0, 0.0)}, FEW).value is None
 
 
+def test_without_anything_to_correct_by_bca_has_no_bounds() -> None:
+    """The median is 2 whichever scenario is left out, and is not 2 in every resample."""
+    table = dict(zip("abcde", [1.0, 2.0, 2.0, 2.0, 3.0], strict=True))
+    found = bootstrap(table, lambda drawn: sorted(drawn)[2], Bootstrap(seed=1, method="bca"))
+    assert (found.value, found.low, found.reason) == (2.0, None, "BCa has no bounds for clusters so much alike")
+    assert bootstrap(table, lambda drawn: sorted(drawn)[2], Bootstrap(seed=1)).low == 1.0
+
+
 def test_an_infinite_figure_stays_infinite_and_has_no_bounds() -> None:
     found = bootstrap({"a": 1.0, "b": 2.0}, lambda _: math.inf, FEW)
     assert (found.value, found.low, found.reason) == (math.inf, None, "the figure is infinite")

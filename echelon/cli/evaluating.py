@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 from ..protocols.errors import UsageError
 from .benches import load_bench
 from .progress_bar import Bar
-from .rendering import Screen, many, one_line
+from .rendering import Screen, clean, many, one_line
 
 if TYPE_CHECKING:
     from ..evals.scenarios.suite import Suite
-    from ..evals.scorecard import Scorecard
+    from ..evals.scorecard import Measured, Scorecard
     from ..evals.suites.job import Job
 
 KEPT = Path(".echelon") / "evals"
@@ -157,3 +157,62 @@ def tell(card: Scorecard, found: Sequence[Any], screen: Screen) -> None:
         if table.more:
             screen.say(f"  and {table.more} more")
     screen.say(f"\n{one_line(headline(card))}", style="bold")
+
+
+async def replay_command(args: Namespace, screen: Screen) -> int:
+    """Replay scenarios and show where they left their recordings; exit code 1 if any did."""
+    from ..evals.suites.job import Job
+    from ..evals.suites.runner import Means, work
+
+    suite = opened(args)
+    job = Job(
+        suite=str(Path(args.suite)),
+        digest=suite.digest,
+        mode=args.mode,
+        team=args.team or suite.manifest.team,
+        trusted=bool(args.team),
+        scorers=(),
+        tolerate=tuple(args.same),
+    )
+    measured = await work(job, suite.select((), args.scenario), load_bench, Means())
+    if args.json:
+        screen.json([one.model_dump(mode="json", include=REPLAYED) for one in measured])
+    else:
+        _tell_replays(measured, screen)
+    return GATED if any(left_recording(one) for one in measured) else 0
+
+
+REPLAYED = {"scenario", "task_hash", "state", "why", "status", "seconds", "replayed", "coverage"}
+
+
+def left_recording(one: Measured) -> bool:
+    """Whether a replay was not what was recorded."""
+    found = one.replayed
+    return found is None or one.state in ("broken", "unevaluable") or bool(found.missed) or found.divergence is not None
+
+
+def _tell_replays(measured: Sequence[Measured], screen: Screen) -> None:
+    heads = ("scenario", "replay", "matched", "tolerated", "missed", "unused", "seconds")
+    rows: list[tuple[str, ...]] = []
+    for one in measured:
+        found = one.replayed
+        said = "left the recording" if left_recording(one) else "as recorded"
+        counts = (found.matched, found.tolerated, found.missed, found.unused) if found else (0, 0, 0, 0)
+        rows.append(
+            (one.scenario, one.state if one.state == "broken" else said, *map(str, counts), f"{one.seconds:.3f}")
+        )
+    screen.table(heads, rows)
+    for one in measured:
+        if left_recording(one):
+            _tell_divergence(one, screen)
+
+
+def _tell_divergence(one: Measured, screen: Screen) -> None:
+    screen.say(f"\n{one.scenario}", style="bold")
+    if one.why:
+        screen.say(f"  {clean(one.why)}", style="red")
+    divergence = one.replayed.divergence if one.replayed else None
+    if divergence is not None:
+        screen.say(f"  first at {divergence.step or '/'}: {divergence.what} {divergence.field}".rstrip())
+        screen.say(f"    expected {one_line(divergence.expected)}")
+        screen.say(f"    found    {one_line(divergence.found)}")

@@ -8,7 +8,7 @@ import importlib.metadata
 import os
 import sys
 from collections.abc import Awaitable, Callable, Sequence
-from typing import NoReturn, Protocol, TypeAlias, cast
+from typing import NoReturn, TypeAlias, cast
 
 import anyio
 
@@ -24,6 +24,7 @@ from ..protocols.errors import (
     UsageError,
 )
 from .journals import DEFAULT, command
+from .options import Add, add_evals
 from .rendering import Screen
 
 Command: TypeAlias = Callable[[argparse.Namespace, Screen], Awaitable[int]]
@@ -35,6 +36,7 @@ exit codes:
   2    bad usage
   3    the run waits for a person
   4    the journal is damaged or cannot be used
+  5    the gate cannot say
   130  interrupted
 """
 BAD_USAGE, FAILED, DAMAGED, INTERRUPTED = 2, 1, 4, 130
@@ -108,6 +110,14 @@ def _chosen(args: argparse.Namespace) -> Command:
             from . import drawing
 
             return drawing.graph_command
+        case "eval" | "replay":
+            from . import evaluating
+
+            return evaluating.eval_command if args.command == "eval" else evaluating.replay_command
+        case "record" | "import":
+            from . import recordings
+
+            return recordings.record_command if args.command == "record" else recordings.import_command
         case "doctor":
             from . import doctor
 
@@ -146,16 +156,11 @@ def _parser() -> argparse.ArgumentParser:
     _add_driving(add)
     _add_people(add)
     _add_reading(add)
+    add_evals(add)
     return parser
 
 
-class _Add(Protocol):
-    """Adds a command with its name and what it does."""
-
-    def __call__(self, name: str, told: str, *, json: bool = True) -> argparse.ArgumentParser: ...
-
-
-def _add_driving(add: _Add) -> None:
+def _add_driving(add: Add) -> None:
     run = add("run", "give a task to a team")
     run.add_argument("team", help="module:attr, or path/file.py with or without :attr")
     run.add_argument("task", help="JSON, text, a .json file, a file or folder, @file for its contents, - for stdin")
@@ -189,7 +194,7 @@ def _add_changes(parser: argparse.ArgumentParser) -> None:
     change.add_argument("--pin", action="store_true", help="go on under changed definitions just this once")
 
 
-def _add_people(add: _Add) -> None:
+def _add_people(add: Add) -> None:
     add("inbox", "list what people are asked")
     for name, told in (("approve", "say yes to a question"), ("reject", "say no to a question")):
         parser = add(name, told)
@@ -206,7 +211,7 @@ def _add_people(add: _Add) -> None:
         _add_changes(parser)
 
 
-def _add_reading(add: _Add) -> None:
+def _add_reading(add: Add) -> None:
     runs = add("runs", "list the runs in the journal")
     runs.add_argument("--status", choices=("running", "waiting", "done", "failed", "cancelled"))
     show = add("show", "tell one run: route, bill, verdict, questions")

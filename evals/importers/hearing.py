@@ -149,8 +149,8 @@ class _Ear:
             return
         place = (event.path, event.kind, event.n)
         if isinstance(heard, ToolRun):
-            failed = isinstance(event, EffectFailed)
-            self._effects[place] = replace(heard, answer=event.failure if failed else as_text(event.result), ended=at)
+            gave = event.failure if isinstance(event, EffectFailed) else as_text(event.result)
+            self._effects[place] = replace(heard, answer=gave, ended=at)
             return
         said: Reply | Failure
         if isinstance(event, EffectFailed):

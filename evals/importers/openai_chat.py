@@ -18,11 +18,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import BinaryIO, Final
 
-from pydantic_core import to_json, to_jsonable_python
+from pydantic_core import to_json
 
-from ...protocols.conversation import AssistantMessage, ChatMessage, Reply, UserMessage, digest_of
+from ...protocols.conversation import AssistantMessage, ChatMessage, Reply, digest_of
 from ...protocols.errors import ScenarioError
-from ...protocols.messages import Done, Failed, Failure, Json, JsonReport, Usage
+from ...protocols.messages import Json, Usage
 from ..scenario import Scenario
 from . import chat
 from .gaps import Lacking, note
@@ -30,7 +30,7 @@ from .hearing import hear
 from .imported import NOTHING_KNOWN, About, Found, Imported, imported, lacking
 from .messages import conversation, spoken
 from .reading import Source, Spot
-from .work import ModelCall, Work, with_tools
+from .work import ModelCall, Work, last_word, opening_of, with_tools
 
 NAME: Final = "openai-chat"
 VERSION: Final = "1"
@@ -68,18 +68,15 @@ class _Talk:
 
     def found(self, number: int) -> Found:
         """The run that it is."""
-        first = self.calls[0].messages
-        opening = first[0].text if len(first) == 1 and isinstance(first[0], UserMessage) else to_jsonable_python(first)
-        acts = with_tools(self.calls, (), self.lacks)
-        note(self.lacks, "timings", len(acts) - len(self.calls))
+        first, last = self.calls[0], self.calls[-1]
         work = Work(
             kind="run",
             worker=self.agent,
-            payload=opening if first else None,
-            report=_report(self.calls[-1], self.lacks),
-            acts=acts,
-            began=self.calls[0].began,
-            ended=self.calls[-1].ended,
+            payload=opening_of(first),
+            report=last_word(last, self.lacks),
+            acts=with_tools(self.calls, (), self.lacks),
+            began=first.began,
+            ended=last.ended,
         )
         return Found(
             id=self.key or self.response or f"chat-{number}", place=self.place, work=work, lacks=self.lacks
@@ -171,8 +168,8 @@ def _call(line: Spot, request: Spot, response: Spot, lacks: Lacking) -> ModelCal
     tools = tuple(card for tool in request["tools"].items() if (card := chat.tool_of(tool, lacks)) is not None)
     answer = None if response.value is None else chat.answer_of(response, lacks)
     note(lacks, "replies", answer is None)
-    made = response["created"].number()
-    began, ended = line["started"].number(), line["ended"].number()
+    made = response["created"].moment()
+    began, ended = line["started"].moment(), line["ended"].moment()
     note(lacks, "timings", not began or not ended)
     model = request["model"].text("") or response["model"].text("")
     return ModelCall(
@@ -184,18 +181,6 @@ def _call(line: Spot, request: Spot, response: Spot, lacks: Lacking) -> ModelCal
         began=made if began is None else began,
         ended=made if ended is None else ended,
     )
-
-
-def _report(last: ModelCall, lacks: Lacking) -> JsonReport | None:
-    """What the agent came to: its last word, if it is one."""
-    match last.answer:
-        case Reply(tool_calls=()):
-            return Done(output=last.answer.text)
-        case Failure():
-            return Failed(failure=last.answer)
-        case _:
-            lacks["output"] = 0
-            return None
 
 
 def write(scenarios: Iterable[Scenario]) -> Iterator[str]:

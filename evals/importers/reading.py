@@ -14,7 +14,7 @@ import hashlib
 import json
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, BinaryIO, NoReturn, cast
 
@@ -26,6 +26,8 @@ PIECE = 1 << 20
 LONGEST_TOKEN = 16
 """Characters of a word or an escape of JSON, which may be cut off at the end of a piece; numbers are read on anyway."""
 MOST_TOKENS = 10**12
+LAST_MOMENT = 253_402_300_799
+"""The last second of the year 9999."""
 _SPACE = re.compile(r"[ \t\r\n]*")
 
 
@@ -33,7 +35,7 @@ _SPACE = re.compile(r"[ \t\r\n]*")
 class Limits:
     """How much of a file is read before it is refused."""
 
-    file: int = 1 << 30
+    file: int = 1 << 28
     """Bytes."""
     item: int = 1 << 26
     """Characters of one element or line."""
@@ -54,11 +56,11 @@ class Spot:
 
     def __getitem__(self, key: str | int) -> Spot:
         """A field, or an element."""
-        value, found = self.value, None
-        if isinstance(value, dict):
-            found = cast("dict[str, Json]", value).get(str(key))
-        elif isinstance(value, list) and isinstance(key, int) and 0 <= key < len(cast("list[Json]", value)):
-            found = value[key]
+        found: Json = None
+        if isinstance(key, str):
+            found = object_of(self.value).get(key)
+        elif 0 <= key < len(listed := array_of(self.value)):
+            found = listed[key]
         return Spot(found, self.file, f"{self.pointer}/{str(key).replace('~', '~0').replace('/', '~1')}")
 
     @property
@@ -72,7 +74,7 @@ class Spot:
 
     def has(self, *keys: str) -> bool:
         """Whether it is an object with all of these fields."""
-        return isinstance(self.value, dict) and all(key in self.value for key in keys)
+        return all(key in object_of(self.value) for key in keys)
 
     def text(self, default: str | None = None) -> str:
         """The text.
@@ -92,11 +94,10 @@ class Spot:
         Raises:
             ScenarioError: it is something else.
         """
-        if self.value is None:
-            return {}
-        if not isinstance(self.value, dict):
-            raise self.wrong("an object")
-        return cast("dict[str, Json]", self.value)
+        fields = object_of(self.value)
+        if self.value is None or isinstance(self.value, dict):
+            return fields
+        raise self.wrong("an object")
 
     def items(self) -> list[Spot]:
         """The elements of the array; of None, none.
@@ -104,11 +105,10 @@ class Spot:
         Raises:
             ScenarioError: it is something else.
         """
-        if self.value is None:
-            return []
-        if not isinstance(self.value, list):
-            raise self.wrong("an array")
-        return [self[i] for i in range(len(cast("list[Json]", self.value)))]
+        elements = [self[i] for i in range(len(array_of(self.value)))]
+        if self.value is None or isinstance(self.value, list):
+            return elements
+        raise self.wrong("an array")
 
     def count(self) -> int | None:
         """A number of tokens, which some write as text; None: it is missing.
@@ -137,6 +137,27 @@ class Spot:
         if isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e300:
             return float(value)
         raise self.wrong("a number")
+
+    def moment(self) -> float | None:
+        """A time in seconds since the epoch; None: it is missing.
+
+        Raises:
+            ScenarioError: it is no number, or not within the years 1970 to 9999.
+        """
+        at = self.number()
+        if at is not None and not 0 <= at <= LAST_MOMENT:
+            raise self.wrong("seconds since the epoch")
+        return at
+
+
+def object_of(value: Json) -> dict[str, Json]:
+    """The fields of a JSON object; none of anything else."""
+    return cast("dict[str, Json]", value) if isinstance(value, dict) else {}
+
+
+def array_of(value: Json) -> Sequence[Json]:
+    """The elements of a JSON array; none of anything else."""
+    return cast("Sequence[Json]", value) if isinstance(value, list) else ()
 
 
 def _shown(value: Json) -> str:
@@ -185,10 +206,8 @@ def _checked(value: Json, depth: int) -> Json:
             continue
         if level > depth:
             raise _RefusedError(f"expected at most {depth} levels of arrays and objects, found more")
-        inner = cast("list[Any]", node)
-        if isinstance(node, dict):
-            inner = [part for pair in cast("dict[str, Any]", node).items() for part in pair]
-        stack.extend((part, level + 1) for part in inner)
+        stack.extend((part, level + 1) for part in array_of(node))
+        stack.extend((part, level + 1) for pair in object_of(node).items() for part in pair)
     return value
 
 

@@ -21,7 +21,7 @@ from typing import BinaryIO, Final, cast
 from ...protocols.conversation import AssistantMessage, Head, Reply
 from ...protocols.errors import ScenarioError
 from ...protocols.messages import Done, Failed, Failure, Json, JsonReport, Usage
-from ..scenario import Ending, ExpectedCall, Reference, Scenario
+from ..scenario import Ending, ExpectedCall, Reference, Scenario, Success
 from . import chat
 from .gaps import Lacking, note
 from .hearing import hear
@@ -133,7 +133,7 @@ def _ending(item: Spot) -> Ending:
         return Ending()
     why = item["info"]["reward_info"]["info"].value
     evidence = as_text(why) if why else ""
-    success = "yes" if abs(reward - 1) <= 1e-6 else "no"  # as tau-bench counts
+    success: Success = "yes" if abs(reward - 1) <= 1e-6 else "no"  # as tau-bench counts
     return Ending(success=success, score=min(1.0, max(0.0, reward)), scorer=SCORER, evidence=evidence[:2_000])
 
 

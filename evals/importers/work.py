@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
-from ...protocols.conversation import ChatMessage, Head, Reply, ToolCall, ToolMessage
-from ...protocols.messages import NOTHING_USED, Failure, Json, JsonReport, Usage
+from pydantic_core import to_jsonable_python
+
+from ...protocols.conversation import ChatMessage, Head, Reply, ToolCall, ToolMessage, UserMessage
+from ...protocols.messages import NOTHING_USED, Done, Failed, Failure, Json, JsonReport, Usage
 from .gaps import Lacking, note
-from .reading import json_or_text
+from .reading import json_or_text, object_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,42 +72,67 @@ class Work:
 Act: TypeAlias = ModelCall | ToolRun | Work
 
 
-def with_tools(calls: Sequence[ModelCall], tail: Sequence[ChatMessage], lacks: Lacking) -> tuple[Act, ...]:
-    """The calls with the tool runs between them, as far as the messages tell of them.
+def with_tools(acts: Sequence[Act], tail: Sequence[ChatMessage], lacks: Lacking) -> tuple[Act, ...]:
+    """The acts of one agent with the tool runs between its model calls, as far as the messages tell of them.
 
     A tool ran for a call that a reply asked for and that a later message answers. When it ran, nobody says.
 
     Args:
-        calls: of one agent, in order.
+        acts: in order.
         tail: messages after the last reply.
-        lacks: is told of tool calls that no message answers.
+        lacks: is told of tool calls that no message answers, and of the unknown times.
     """
-    acts: list[Act] = []
-    open_calls: list[ToolCall] = []
+    told: list[Act] = []
+    asked: list[ToolCall] = []
     before: tuple[ChatMessage, ...] = ()
-    for call in calls:
-        new = call.messages[len(before) :] if call.messages[: len(before)] == before else call.messages
-        acts += _ran(open_calls, new)
-        acts.append(call)
-        before = call.messages
-        if isinstance(call.answer, Reply):
-            open_calls += call.answer.tool_calls
-    acts += _ran(open_calls, tail)
-    note(lacks, "tool_results", len(open_calls))
-    return tuple(acts)
+    for act in acts:
+        if isinstance(act, ModelCall):
+            goes_on = act.messages[: len(before)] == before
+            told += _ran(asked, act.messages[len(before) :] if goes_on else act.messages)
+            before = act.messages
+            if isinstance(act.answer, Reply):
+                asked += act.answer.tool_calls
+        told.append(act)
+    told += _ran(asked, tail)
+    note(lacks, "tool_results", len(asked))
+    note(lacks, "timings", len(told) - len(acts))
+    return tuple(told)
 
 
-def _ran(open_calls: list[ToolCall], messages: Sequence[ChatMessage]) -> list[ToolRun]:
+def _ran(asked: list[ToolCall], messages: Sequence[ChatMessage]) -> list[ToolRun]:
     """The runs that these messages tell of, in the order of the calls; they are open no more."""
     answers = [message for message in messages if isinstance(message, ToolMessage)]
     runs: list[ToolRun] = []
-    for call in list(open_calls):
+    for call in list(asked):
         answer = next((one for one in answers if one.call_id == call.id), None)
         if answer is not None:
             answers.remove(answer)
-            open_calls.remove(call)
+            asked.remove(call)
             runs.append(ToolRun(name=call.name, arguments=arguments_of(call.arguments), answer=answer.text))
     return runs
+
+
+def opening_of(call: ModelCall) -> Json:
+    """What an agent was asked, by its first model call: one message's text, or all messages; None: there are none."""
+    match call.messages:
+        case ():
+            return None
+        case (UserMessage(text=text),):
+            return text
+        case messages:
+            return to_jsonable_python(messages)
+
+
+def last_word(call: ModelCall, lacks: Lacking) -> JsonReport | None:
+    """What an agent came to, by its last model call; None, and a gap: the call is not its last word."""
+    match call.answer:
+        case Reply(tool_calls=(), text=text):
+            return Done(output=text)
+        case Failure():
+            return Failed(failure=call.answer)
+        case _:
+            lacks["output"] += 0
+            return None
 
 
 def arguments_of(text: str) -> Json:
@@ -115,8 +142,8 @@ def arguments_of(text: str) -> Json:
         >>> arguments_of('{"id": 7}'), arguments_of(""), arguments_of("seven")
         ({'id': 7}, {}, 'seven')
     """
-    value = json_or_text(text) if text else {}
-    return value if isinstance(value, dict) else text
+    value: Json = json_or_text(text) if text else {}
+    return object_of(value) if isinstance(value, dict) else text
 
 
 def in_order(acts: Sequence[Act]) -> tuple[Act, ...]:

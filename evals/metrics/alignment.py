@@ -5,8 +5,8 @@
 3. Where neither graph has more than `EXACT_NODES` nodes, the highest gain is found by integer programming. Above, one
    good assignment of nodes is scored, which gives a lower bound.
 
-networkx's graph edit distance finds the same figures, but two random plans of ten steps keep it busy for more than
-20 s, where this needs 0.1 s; twelve steps of one and the same worker, the worst case found, take 4 s.
+The graph edit distance of networkx comes to the same figures, but two random plans of twelve steps keep it busy for
+more than two minutes where this needs 0.4 s. The worst found here, twelve steps of one and the same worker, takes 4 s.
 """
 
 from __future__ import annotations

@@ -113,23 +113,25 @@ def fit(found: Graph, reference: Graph) -> Fit:
 
 
 def best_fit(found: Graph, references: Iterable[Graph]) -> Fit | None:
-    """The fit to the reference that the plan is nearest to: by node F1, then edge F1, then edits.
+    """The fit to the reference that the plan is nearest to: by node F1, then edge F1, then the share of edits.
 
-    Where neither has edges, they agree on them. None: there are no references.
+    An F1 that is undefined counts as 1: where neither has edges, they agree on them. The order of the references does
+    not matter. None: there are none.
 
     Raises:
         MissingExtraError: scipy is not installed.
     """
-    fits = [fit(found, reference) for reference in references]
-    return max(fits, key=lambda one: (_or_one(one.node_f1), _or_one(one.edge_f1), -one.edits), default=None)
+    return max((fit(found, reference) for reference in references), key=_nearness, default=None)
 
 
 def _share(part: int, whole: int) -> float | None:
     return part / whole if whole else None
 
 
-def _or_one(f1: float | None) -> float:
-    return 1.0 if f1 is None else f1
+def _nearness(one: Fit) -> tuple[float, ...]:
+    """All there is in a fit, so that equally near ones are equal."""
+    f1s = (1.0 if f1 is None else f1 for f1 in (one.node_f1, one.edge_f1))
+    return (*f1s, -(one.edit or 0.0), -one.edits, one.exact)
 
 
 def _sources(step: Step) -> Iterator[str]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import groupby, pairwise
+from itertools import pairwise
 from math import fsum
 
 from ...protocols.errors import UsageError
@@ -66,20 +66,20 @@ def sweep(table: Table, scores: Mapping[str, float], weak: str, strong: str) -> 
     """
     if missing := sorted(table.arms.keys() - scores.keys()):
         raise UsageError(f"a router's scores: expected one per query, found none for {', '.join(missing[:10])}")
-    start, end = table.single(weak), table.single(strong)
-    n, moved, quality, cost = len(table.arms), 0, start.quality, start.cost
+    weakly, strongly = table.single(weak), table.single(strong)
+    gains: dict[float, list[tuple[float, float]]] = {}
+    """By score, what each query gains in quality, and costs more, on the strong model."""
+    for query, row in table.arms.items():
+        dearer = (row[strong].cost or 0.0) - (row[weak].cost or 0.0)
+        gains.setdefault(scores[query], []).append((row[strong].quality - row[weak].quality, dearer))
+    moved, quality, cost = 0, weakly.quality, weakly.cost
     readings = [Reading(calls=0.0, cost=cost, quality=quality)]
-    for _, tied in groupby(
-        sorted(table.arms, key=lambda query: (-scores[query], query)), key=lambda query: scores[query]
-    ):
-        for query in tied:
-            left, taken = table.arms[query][weak], table.arms[query][strong]
-            moved += 1
-            quality += (taken.quality - left.quality) / n
-            if cost is not None and taken.cost is not None and left.cost is not None:
-                cost += (taken.cost - left.cost) / n
-        readings.append(Reading(calls=moved / n, cost=cost, quality=quality))
-    readings[-1] = Reading(calls=1.0, cost=end.cost, quality=end.quality)  # without the rounding of so many sums
+    for score in sorted(gains, reverse=True):
+        moved += len(gains[score])
+        quality += fsum(better for better, _ in gains[score]) / len(table.arms)
+        cost = None if cost is None else cost + fsum(dearer for _, dearer in gains[score]) / len(table.arms)
+        readings.append(Reading(calls=moved / len(table.arms), cost=cost, quality=quality))
+    readings[-1] = Reading(calls=1.0, cost=strongly.cost, quality=strongly.quality)  # without the rounding of sums
     return tuple(readings)
 
 

@@ -12,7 +12,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from itertools import groupby
 from typing import Any, cast
 
@@ -89,6 +89,24 @@ def opened(value: Json) -> Json:
         return from_json(value)
     except ValueError:
         return value
+
+
+def named(value: Json, name: str) -> list[Json]:
+    """What stands under this name, at any depth, in order.
+
+    Example:
+        >>> named({"a": [{"id": 1}, {"text": '{"id": 2}'}]}, "id")
+        [1, 2]
+    """
+    value = opened(value)
+    if isinstance(value, list | tuple):
+        return [one for inner in cast("list[Any]", value) for one in named(inner, name)]
+    if not isinstance(value, dict):
+        return []
+    found: list[Json] = []
+    for key, inner in cast("dict[str, Any]", value).items():
+        found += [inner] if key == name else named(inner, name)
+    return found
 
 
 def same(one: Iterable[Entry], other: Iterable[Entry], simplify: Simplify | None = None) -> bool:

@@ -46,6 +46,13 @@ class Difference:
         return _cut(expected, same), _cut(found, same)
 
     @property
+    def told(self) -> str:
+        """The difference in words, and of a text as lines that went and came."""
+        expected, found = (text or "nothing" for text in self.shown())
+        words = f"{self.at or 'it'}: expected {expected}, found {found}"
+        return f"{words}\n{self.diff}" if self.diff else words
+
+    @property
     def diff(self) -> str:
         """Of two texts of several lines, a short unified diff; "" of anything else."""
         if not (isinstance(self.expected, str) and isinstance(self.found, str)):
@@ -74,8 +81,8 @@ def difference(expected: Json, found: Json, at: str = "") -> Difference | None:
     if isinstance(expected, list | tuple) and isinstance(found, list | tuple):
         before, after = cast("list[Any]", expected), cast("list[Any]", found)
         return _of_objects(dict(_numbered(before)), dict(_numbered(after)), at)
-    same = expected == found and isinstance(expected, bool) == isinstance(found, bool)
-    return None if same else Difference(at, expected, found)
+    same: bool = expected == found and isinstance(expected, bool) == isinstance(found, bool)
+    return None if same else Difference(at, cast("Json", expected), cast("Json", found))
 
 
 def _numbered(items: list[Any]) -> list[tuple[str, Any]]:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar, Protocol, cast
+from typing import ClassVar, Protocol
 
 from ...protocols.events import Delegated
 from ...protocols.messages import Json
 from ...supervisor.views.bill import fields
 from .. import scorecard
-from .canonical import opened
+from .canonical import named
 from .request import tools_of
 from .stage import Stage, Told
 
@@ -17,10 +17,8 @@ from .stage import Stage, Told
 class Mode(Protocol):
     """What a replay may take from its recording."""
 
-    @property
-    def name(self) -> scorecard.Mode:
-        """As scorecards call it."""
-        ...
+    name: ClassVar[scorecard.Mode]
+    """As scorecards call it."""
 
     def tolerates(self, kind: str, recorded: Json, asked: Json) -> bool:
         """Whether the answer to one whole request may be given to another of the same kind at the same place."""
@@ -100,21 +98,3 @@ class Decisions:
         if recorded is None:
             raise stage.miss(path, handoff)
         return stage.as_recorded(recorded)
-
-
-def named(value: Json, name: str) -> list[Json]:
-    """What stands under this name, at any depth, in order.
-
-    Example:
-        >>> named({"a": [{"id": 1}, {"text": '{"id": 2}'}]}, "id")
-        [1, 2]
-    """
-    value = opened(value)
-    if isinstance(value, list | tuple):
-        return [one for inner in cast("list[Any]", value) for one in named(inner, name)]
-    if not isinstance(value, dict):
-        return []
-    found: list[Json] = []
-    for key, inner in cast("dict[str, Any]", value).items():
-        found += [inner] if key == name else named(inner, name)
-    return found

@@ -10,11 +10,13 @@ from ...protocols.errors import MissError
 from ...protocols.events import Delegated
 from ...protocols.messages import Json, JsonReport
 from ...protocols.once import once
+from ...protocols.prices import FREE, Price
 from ...supervisor.runs import definitions, members
 from ...supervisor.views.bill import fields
+from ...supervisor.views.staff import place_of
 from ..scenario import Scenario
 from ..scoring.places import stable
-from .canonical import Simplify
+from .canonical import Simplify, named
 from .difference import difference
 from .tape import Handed, Tape
 
@@ -50,8 +52,8 @@ class Stage:
         self.scenario = scenario
         self.tape: Tape = scenario.tape
         self._worker = worker
-        self._models = models
-        self._simplify = simplify
+        self._lent = models
+        self.simplify = simplify
         self._names = {"": worker.card.name}
 
     @once
@@ -85,7 +87,28 @@ class Stage:
             if member is not None and (own := fields(member.definition).get("models")):
                 return own
             name = name.rpartition("/")[0]
-        return self._models
+        return self._lent
+
+    def lent(self) -> list[str]:
+        """Names of the models that were recorded and that no member brings itself: the run lent them."""
+        for place, handed in self.tape.handoffs.items():
+            self._names[place] = f"{self._name(handed.handoff.path)}/{handed.handoff.worker}"
+        found = {model: None for path, model in self.tape.models.items() if model not in self._own(self._name(path))}
+        return list(found)
+
+    def price(self, model: str) -> Price:
+        """What a recorded model cost; free where the scenario does not say."""
+        prices = self.scenario.header.prices
+        return FREE if prices is None else prices.models.get(model, FREE)
+
+    def _own(self, name: str) -> set[str]:
+        """Models of the nearest member on this path of names, its planner and reviewer, and of those above it."""
+        while name and name not in self._members:
+            name = name.rpartition("/")[0]
+        own = {model for models in named(self._members[name].definition, "models") for model in models}
+        while name := name.rpartition("/")[0]:
+            own.update(fields(self._members[name].definition).get("models", ()))
+        return own
 
     def recorded_at(self, path: str) -> Iterator[Handed]:
         """Work that was given at this place, then at other attempts at the same step, in recorded order."""
@@ -108,9 +131,21 @@ class Stage:
             before.digest == handoff.digest or self.simple(before.payload) == self.simple(handoff.payload)
         )
 
+    def is_same_worker(self, recorded: Handed, post: Post) -> bool:
+        """Whether the worker that had the work is defined as it is now, as far as that is known."""
+        name = f"{self._name(recorded.handoff.path)}/{recorded.handoff.worker}"
+        return self.tape.definitions.get(name, post.definition) == post.definition and self.is_same_model(
+            recorded, post
+        )
+
+    def is_same_model(self, recorded: Handed, post: Post) -> bool:
+        """Whether the work was done on the model that the worker would ask now, as far as both are known."""
+        known = self.tape.model_at(place_of(recorded.handoff))
+        return not known or not post.model or known == post.model
+
     def simple(self, value: Json) -> Json:
         """The value without what is not to be compared."""
-        return value if self._simplify is None else self._simplify(value)
+        return value if self.simplify is None else self.simplify(value)
 
     def as_recorded(self, recorded: Handed) -> Told:
         """The recorded report on a piece of work."""
@@ -126,9 +161,7 @@ class Stage:
         first = difference(self._compared(before), self._compared(handoff))
         if first is None:
             return MissError(path, "handoff", handoff.attempt, "its recorded report is of another worker's definition")
-        expected, found = first.shown()
-        what = f"{first.at}: expected {expected or 'nothing'}, found {found or 'nothing'}"
-        return MissError(path, "handoff", handoff.attempt, what)
+        return MissError(path, "handoff", handoff.attempt, f"the recorded handoff is another one; {first.told}")
 
     def _compared(self, handoff: Delegated) -> Json:
         return {

@@ -176,6 +176,19 @@ class Tape:
                     pass
         return {place: Handed(event, reports.get(place), worked[place]) for place, (event, _, _) in given.items()}
 
+    def model_at(self, path: str) -> str:
+        """The model that was asked first at a place or below it; "": none."""
+        return next((name for where, name in self.models.items() if is_within(where, path)), "")
+
+    @once
+    def models(self) -> dict[str, str]:
+        """By place, the model that was asked first there."""
+        found: dict[str, str] = {}
+        for recorded in self.effects.values():
+            if recorded.start.kind == "model":
+                found.setdefault(recorded.start.path, fields(recorded.start.request).get("model", ""))
+        return found
+
     @once
     def questions(self) -> dict[str, Question]:
         """What people were asked, by id, in order."""
@@ -208,6 +221,16 @@ class Tape:
     def _in_doubt(self, given: Answer) -> bool:
         question = self.questions.get(given.question)
         return question is not None and question.asks == "in_doubt"
+
+
+def is_within(path: str, place: str) -> bool:
+    """Whether a path is this place or lies below it.
+
+    Example:
+        >>> is_within("/a#1/b#1", "/a#1"), is_within("/a#10", "/a#1")
+        (True, False)
+    """
+    return path == place or path.startswith(f"{place}/")
 
 
 def _call_of(

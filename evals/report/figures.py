@@ -69,8 +69,8 @@ def change(value: float | None, unit: Unit) -> str:
     """A difference, always with its sign.
 
     Example:
-        >>> change(0.031, "share"), change(-0.0004, "usd"), change(0.0, "share")
-        ('+.031', '−0.000400', '.000')
+        >>> change(0.031, "share"), change(0.0, "share"), change(-0.0004, "usd") == MINUS + "0.000400"
+        ('+.031', '.000', True)
     """
     shown = bare(value, unit)
     return f"+{shown}" if value is not None and value > 0 else shown

@@ -105,15 +105,15 @@ def cautions(card: Scorecard) -> tuple[str, ...]:
     counted = tally(card.measured)
     runs = many(len(card.measured), "run")
     left = sum(1 for one in card.measured if one.replayed is not None and one.replayed.divergence is not None)
-    told = [
+    told: tuple[tuple[State, str], ...] = (
         ("unscored", "unscored: no scorer could say, and none counts as a failure"),
         ("unevaluable", "unevaluable: the replay asked for what was not recorded, and nothing was made up"),
         ("broken", "broken: they could not be run or replayed at all"),
-    ]
+    )
     said: list[str] = []
     if card.scripted:
         said.append("Scripted: answers came from a script and say nothing about a real model.")
-    said += [f"{counted[state]:,} of {runs} {sentence}." for state, sentence in told if (state in counted)]  # type: ignore[misc]
+    said += [f"{counted[state]:,} of {runs} {sentence}." for state, sentence in told if state in counted]
     if left:
         said.append(f"{left:,} of {runs} left the recording; the first divergence of each is shown with it.")
     return (*said, *card.notes)

@@ -87,7 +87,7 @@ class Blobs:
         if len(content) > MAX_BLOB:
             raise UnfitError(f"blobs of at most {MAX_BLOB} bytes", f"{len(content)} bytes")
         digest = hashlib.sha256(content).hexdigest()
-        names = _names(digest)
+        names = blob_names(digest)
         if not self._holds(names, content):
             with Writing(self.folder) as writing:
                 with writing.create(*names) as file:
@@ -104,7 +104,7 @@ class Blobs:
         if _DIGEST.fullmatch(digest) is None:
             raise UnfitError("a blob's SHA-256", repr(digest[:80]))
         try:
-            content = read(min(size, MAX_BLOB), self.folder, *_names(digest))
+            content = read(min(size, MAX_BLOB), self.folder, *blob_names(digest))
         except UnfitError as error:
             raise UnfitError(f"blob {digest[:12]} of {size} bytes", f"none ({error})") from error
         if hashlib.sha256(content).hexdigest() != digest or len(content) != size:
@@ -118,7 +118,8 @@ class Blobs:
             return False
 
 
-def _names(digest: str) -> tuple[str, str, str]:
+def blob_names(digest: str) -> tuple[str, str, str]:
+    """Folders and file of the blob of this digest, below the suite's folder."""
     return FOLDER, digest[:2], f"{digest}.json"
 
 

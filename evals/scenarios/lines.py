@@ -14,9 +14,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Annotated, Final, TypeVar
+from typing import Annotated, Final
 
-from pydantic import Field, ValidationError
+from pydantic import Field
 
 from ...protocols.errors import ScenarioError
 from ...protocols.events import Event
@@ -25,7 +25,7 @@ from ...protocols.messages import Json, Message
 from ...supervisor.runs import Entry
 from ..scenario import SCENARIO_VERSION, Arm, Ending, Header, Reference, Scenario
 from .blobs import MAX_BLOB, Blobs, Keep, lift, lower
-from .plain import is_object, plain, text_of
+from .plain import is_object, plain, text_of, valid
 
 SUFFIX: Final = ".scenario.jsonl"
 NEXT: Final = {
@@ -37,8 +37,6 @@ NEXT: Final = {
     "ending": (),
 }
 """What may follow a line of each kind; "" is the beginning."""
-
-M = TypeVar("M", bound=Message)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -169,15 +167,15 @@ class _Reading:
     def _add(self, kind: str, pairs: dict[str, Json]) -> None:
         match kind:
             case "scenario":
-                self.header = _header(pairs)
+                self.header = valid(Header, pairs, version=SCENARIO_VERSION)
             case "reference":
-                self.reference = _valid(Reference, pairs)
+                self.reference = valid(Reference, pairs)
             case "event":
-                self._event(_valid(Moment, pairs))
+                self._event(valid(Moment, pairs))
             case "arm":
-                self.arms.append(_valid(Arm, pairs))
+                self.arms.append(valid(Arm, pairs))
             case _:
-                self.ending = _valid(Ending, pairs)
+                self.ending = valid(Ending, pairs)
 
     def _count(self, size: int) -> None:
         self.size += size
@@ -214,20 +212,3 @@ class _Reading:
             arms=tuple(self.arms),
             ending=self.ending,
         )
-
-
-def _header(pairs: dict[str, Json]) -> Header:
-    version: Json = pairs.get("schema_version")
-    if version != SCENARIO_VERSION:
-        found = f"{version}"[:20] + ", written by another Echelon" if isinstance(version, int) else "none"
-        raise UnfitError(f"schema version {SCENARIO_VERSION}", found)
-    return _valid(Header, pairs)
-
-
-def _valid(kind: type[M], pairs: dict[str, Json]) -> M:
-    try:
-        return kind.model_validate(pairs)
-    except ValidationError as error:
-        problem = error.errors(include_url=False, include_input=False, include_context=False)[0]
-        place = "".join(f"/{part}" for part in problem["loc"])
-        raise UnfitError(f"a valid {kind.__name__.lower()}", f"at {place}: {problem['msg'][:120]}") from error

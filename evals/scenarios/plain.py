@@ -1,4 +1,4 @@
-"""Messages as plain JSON that is the same every time, so that files of it can be compared line by line."""
+"""Messages as plain JSON that is the same every time, so that files of it compare line by line; and back."""
 
 from __future__ import annotations
 
@@ -6,14 +6,16 @@ import json
 import math
 from collections.abc import Mapping, Set
 from functools import lru_cache
-from typing import Any, Literal, cast, get_args, get_origin
+from typing import Any, Literal, TypeVar, cast, get_args, get_origin
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 from typing_extensions import TypeIs
 
 from ...protocols.jsonl import MAX_DEPTH, UnfitError
-from ...protocols.messages import Json
+from ...protocols.messages import Json, Message
+
+M = TypeVar("M", bound=Message)
 
 
 def plain(value: object, depth: int = 0) -> Json:
@@ -52,6 +54,31 @@ def plain(value: object, depth: int = 0) -> Json:
             return [plain(one, depth + 1) for one in cast("list[object]", value)]
         case _:
             raise UnfitError("a JSON value", type(value).__name__)
+
+
+def valid(kind: type[M], value: Json, *, version: int | None = None) -> M:
+    """The message that a JSON object is.
+
+    Args:
+        kind: its class.
+        value: what should be one; unknown fields are refused.
+        version: what its `schema_version` must be; None: it has none.
+
+    Raises:
+        UnfitError: it is another version, or no such message; says the first fault and where, and quotes nothing.
+    """
+    found = value.get("schema_version") if is_object(value) else None
+    if version is not None and found != version:
+        told = f"{found}"[:20] + ", written by another version of Echelon" if isinstance(found, int) else "none"
+        raise UnfitError(f"schema version {version}", told)
+    try:
+        return kind.model_validate(value)
+    except ValidationError as error:
+        problem = error.errors(include_url=False, include_input=False, include_context=False)[0]
+        place = "".join(f"/{part}" for part in problem["loc"]) or "the whole"
+        unknown = problem["type"] == "union_tag_invalid"  # its message quotes what was found, and all that is known
+        said = "a type that is not known" if unknown else problem["msg"][:120]
+        raise UnfitError(f"a valid {kind.__name__.lower()}", f"at {place[:80]}: {said}") from error
 
 
 def is_object(value: Json) -> TypeIs[dict[str, Json]]:

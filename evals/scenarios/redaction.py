@@ -16,31 +16,37 @@ out equal: that is how a replay compares a request with a recorded one.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
-from collections.abc import Callable, Mapping, Set
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any, Final, Literal, cast, get_origin
+from typing import Any, Final, Literal, TypeVar, cast, get_origin
 
 from pydantic import BaseModel
-from pydantic_core import from_json
+from pydantic_core import from_json, to_json
 
 from ...protocols.errors import UsageError
 from ...protocols.messages import Json
 from ...protocols.once import once
 from .patterns import LEAST, PATTERNS, PLACEHOLDER, any_of, kind_of, squeezed, variants
-from .plain import is_list, is_object, text_of
+from .plain import is_list, is_object
+
+T = TypeVar("T")
 
 SHORTEST: Final = 4
 """Characters of a registered secret, at least: a shorter one would be found everywhere."""
 
-NAMES: Final = frozenset(
-    "path step steps worker run kind digest key model models tools definition definitions source after blamed id of by "
-    "owner question questions labels agent acceptable gold forbidden prices at scorer".split()
-)
+NAMES: Final = frozenset({
+    "path", "step", "steps", "worker", "run", "kind", "digest", "key", "model", "models", "tools", "definition",
+    "definitions", "source", "after", "blamed", "id", "of", "by", "owner", "question", "questions", "labels", "agent",
+    "acceptable", "gold", "forbidden", "at", "scorer",
+})  # fmt: skip
 """Fields of messages that only name things: they hold the recording together, and are left as they are."""
 WORDS: Final = frozenset({"type", "role", "finish", "model"})
 """The same in the JSON that the framework makes of a model's request and reply."""
+EMBEDDED: Final = 20
+"""Levels down to which a text is looked into for JSON."""
 
 
 @dataclass(frozen=True)
@@ -92,9 +98,6 @@ class Redactor:
         return {text: secret for secret in self.secrets for text in variants(secret)}
 
 
-T = Any
-
-
 def rid_of_secrets(redactor: Redactor, over: Callable[[Walk], T]) -> tuple[T, Counter[str]]:
     """What `over` makes of a walk, and how often which kind of secret was taken out.
 
@@ -135,7 +138,7 @@ class Walk:
         self.counts: Counter[str] = Counter()
 
     def over(self, value: Any, path: tuple[str, ...] = (), kind: str = "") -> Any:
-        """The value, a message or JSON, without its secrets; `kind`: of the field that it stands in, if it is secret."""
+        """The value, a message or JSON, without its secrets; `kind`: of the secret field that it stands in, if any."""
         if isinstance(value, BaseModel):
             return self._message(value)
         if isinstance(value, str):
@@ -143,7 +146,7 @@ class Walk:
         if isinstance(value, int | float) and kind and not isinstance(value, bool):
             return self._whole(str(value), kind)
         if isinstance(value, tuple):
-            return tuple(self._list(list(cast("tuple[Any, ...]", value)), path, kind))
+            return tuple(self._list([*value], path, kind))  # pyright: ignore[reportUnknownArgumentType] # of anything
         if is_list(value):
             return self._list(value, path, kind)
         return self._object(value, path, kind) if is_object(value) else value
@@ -155,12 +158,12 @@ class Walk:
         made: dict[str, Json] = {}
         for name, value in pairs.items():
             below = (*path, name)
-            schema = is_object(value) and path[-1:] == ("properties",)  # of JSON Schema: it only describes the field
-            inner = kind or ("" if schema else self._redactor.kind(below))
-            kept = name in WORDS and isinstance(value, str) and not inner
-            made[self._spanned(name, self._certain)] = (
-                self._spanned(value, self._certain) if kept else self.over(value, below, inner)
-            )
+            about = is_object(value) and (path[-1:] == ("properties",) or "$from" in value)  # a schema, a reference
+            inner = kind or ("" if about else self._redactor.kind(below))
+            if isinstance(value, str) and name in WORDS and not inner:
+                made[name] = self._spanned(value, self._certain)
+            else:
+                made[self._spanned(name, self._certain)] = self.over(value, below, inner)
         return made
 
     def _message(self, message: BaseModel) -> BaseModel:
@@ -181,11 +184,11 @@ class Walk:
             raise UsageError(f"a registered secret stands in a field {name!r}, which only names things: rename them")
 
     def _text(self, text: str, path: tuple[str, ...]) -> str:
-        inside = _embedded(text) if len(path) < 1_000 else None
+        inside = _embedded(text) if len(path) < EMBEDDED else None
         if inside is not None:
             after = self.over(inside, (*path, ""))
             if after != inside:
-                return text_of(after)
+                return to_json(after).decode()
         return self._spanned(text, self._all)
 
     def _whole(self, text: str, kind: str) -> str:
@@ -238,7 +241,7 @@ class Walk:
         return spans
 
 
-def _placed(match: Any) -> _Span:
+def _placed(match: re.Match[str]) -> _Span:
     return _Span(*match.span(), match.group(1), match.group())
 
 
@@ -283,4 +286,4 @@ def _said(kind: type[BaseModel]) -> tuple[str, ...]:
 def _is_data(value: object) -> bool:
     """Whether a field that bears the name of a name holds more than names."""
     inner = cast("tuple[object, ...]", value) if isinstance(value, tuple) else (value,)
-    return any(isinstance(one, BaseModel | dict | list) and not isinstance(one, Set) for one in inner)
+    return any(isinstance(one, BaseModel) for one in inner)

@@ -1,4 +1,4 @@
-"""The gate: may this change be merged?
+"""The gate says whether a change may be merged.
 
 A rule allows a metric to become worse by a margin, and asks whether the results exclude that it became worse by more:
 a non-inferiority test by the bound of the confidence interval. A large p is not asked for: it would let every change

@@ -64,8 +64,8 @@ class Bootstrap:
 
     How often an interval at level .95 covered the mean of normal scenarios with 1 to 5 runs each, in 3,000 trials: of
     10 scenarios .89 by `percentile`, .93 by `expanded`, .88 by `bca`; of 20 .92, .94 and .91; of 150 .94 to .95 by all
-    three. Of a heavy tail (log-normal costs) .79 by `percentile` and .85 by `expanded` for 10 scenarios, .92 by both for
-    150: no bootstrap sees what did not happen.
+    three. Of a heavy tail (log-normal costs) .79 by `percentile` and .85 by `expanded` for 10 scenarios, .92 by both
+    for 150: no bootstrap sees what did not happen.
 
     Raises:
         UsageError: the level is not in (0, 1), or there are too few resamples to bound anything.

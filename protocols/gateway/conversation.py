@@ -135,7 +135,7 @@ def _said(i: int, role: Role, content: Json) -> Said:
         raise _refused(i, "expected a content of text or a list of parts")
     texts: list[str] = []
     attachments: list[Attachment] = []
-    for part in cast("list[Json]", content):
+    for part in cast("list[object]", content):
         fields = _object(part)
         kind = fields.get("type")
         if kind in TEXTS and isinstance(fields.get("text"), str):

@@ -51,7 +51,7 @@ def axis(values: Iterable[float], most: int = 5, *, low: float | None = None, hi
 def symmetric(values: Iterable[float]) -> Axis:
     """An axis with zero in the middle that holds all finite values and their negatives."""
     far = max(map(abs, _drawable(values)), default=0.0) or 1.0
-    end = axis([far], 2, low=0.0).high
+    end = axis([far], low=0.0).high
     return Axis(low=-end, high=end, ticks=(-end, 0.0, end))
 
 

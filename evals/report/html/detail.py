@@ -31,23 +31,29 @@ def brief(one: Measured) -> Iterator[Html]:
         yield table("Scores", columns, map(_score, one.scores))
 
 
-def full_detail(one: Measured, graph: str | None) -> Iterator[Html]:
+def complete(one: Measured, graph: str | None) -> Iterator[Html]:
     """Everything that is known of a run; what it has nothing of is left out."""
     yield from brief(one)
     if one.replayed is not None and one.replayed.divergence is not None:
         yield _divergence(one.replayed.divergence)
     if graph is not None:
-        yield drawing(graph, one)
+        yield _drawing(graph, one)
     if one.routed:
         yield _routed(one.routed)
+    yield tag("div", _small(one), class_="beside")
+
+
+def _small(one: Measured) -> Iterator[Html | str]:
+    """Tables that fit beside one another."""
     if one.judged:
-        columns: Columns = (("Round", "n"), ("Verdict", ""), ("Should", ""), ("Reading", ""), ("USD", "n"))
+        columns: Columns = (("Review", "k"), ("Verdict", ""), ("Should", "k"), ("Reading", "k"), ("USD", "n"))
         yield table("Reviewer", columns, map(_judged, one.judged))
     if one.sure:
-        yield table("Confidence", (("Step", ""), ("Stated", "n"), ("Was", "")), map(_sure, one.sure[:MOST_ROWS]))
+        yield table("Confidence", (("Step", ""), ("Stated", "n"), ("Was", "k")), map(_sure, one.sure[:MOST_ROWS]))
     if one.handoffs:
         yield _handoffs(one.handoffs)
-    yield tag("div", _bill("Bill by worker", one.workers), _bill("Bill by model", one.models), class_="bills")
+    yield _bill("Bill by worker", one.workers)
+    yield _bill("Bill by model", one.models)
 
 
 def _facts(one: Measured) -> Iterator[Html]:
@@ -62,16 +68,13 @@ def _facts(one: Measured) -> Iterator[Html]:
         told["Again"] = full(one.again.usd, "usd")
     if one.plan is not None:
         bound = "" if one.plan.exact else "at most "
-        told["Plan"] = (
-            f"node F1 {share(one.plan.node_f1)}, edge F1 {share(one.plan.edge_f1)}, edit distance {bound}{share(one.plan.edit)}"
-        )
+        fits = f"node F1 {share(one.plan.node_f1)}, edge F1 {share(one.plan.edge_f1)}"
+        told["Plan"] = f"{fits}, edit distance {bound}{share(one.plan.edit)}"
     if (met := one.replayed) is not None:
         told["Replay"] = f"{met.matched} matched, {met.tolerated} tolerated, {met.missed} missed, {met.unused} unused"
-    if one.coverage.total:
-        known = one.coverage
-        told["Decisions"] = (
-            f"{known.exact} exact, {known.off_policy} off-policy, {known.assumed} assumed, {known.unevaluable} unevaluable"
-        )
+    if (known := one.coverage).total:
+        firm = f"{known.exact} exact, {known.off_policy} off-policy"
+        told["Decisions"] = f"{firm}, {known.assumed} assumed, {known.unevaluable} unevaluable"
     for name, value in told.items():
         yield tag("div", tag("dt", name), tag("dd", value))
 
@@ -139,7 +142,7 @@ def _handoffs(told: Sequence[Given]) -> Html:
             payload = tag("code", line(one.payload)[:12], title=one.payload)
             yield str(i), one.to, payload, tag("span", said, class_="bad") if said else ""
 
-    columns: Columns = (("No.", "n"), ("To", ""), ("Payload", ""), ("Reading", ""))
+    columns: Columns = (("No.", "k"), ("To", ""), ("Payload", "k"), ("Reading", "k"))
     return joined(table("Handoffs", columns, rows()), _more(told))
 
 
@@ -172,7 +175,7 @@ def _more(told: Sequence[object]) -> Html | str:
 _DESCRIPTION = re.compile(r"<desc[^>]*>(.*?)</desc>", re.DOTALL)
 
 
-def drawing(graph: str, one: Measured) -> Html:
+def _drawing(graph: str, one: Measured) -> Html:
     """A drawing as an image: whatever it contains, an image runs no script, loads nothing and follows no link."""
     found = _DESCRIPTION.search(graph)
     told = html.unescape(found[1]) if found else ""

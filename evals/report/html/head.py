@@ -89,9 +89,9 @@ def gate(told: Gate | None) -> Html | str:
     """What each rule says."""
     if told is None:
         return ""
-    columns = (("Verdict", "k"), ("Metric", ""), ("Sentence", ""))
+    columns = (("Verdict", "k"), ("Metric", ""), ("Sentence", "whole"))
     rows = (((sign(ruling.verdict), f" {ruling.verdict}"), ruling.metric, ruling.sentence) for ruling in told.rulings)
     lead = (
         "A rule fails where the interval crosses what it allows; it is inconclusive where too little is known to say."
     )
-    return section("gate", "Gate", lead, table("The rules of the gate", columns, rows))
+    return section("gate", "Gate", lead, table("The rules of the gate", columns, rows, "fold plain"))

@@ -21,7 +21,7 @@ READ = (
     "right end of their row. A dash is an undefined value; the line below its name says why it is undefined."
 )
 FOREST = (
-    "The dot is the difference, the line its interval. Within the grey band around zero lie differences that so many "
+    "The dot is the difference, the line its interval, which stands below the number. Within the grey band around zero lie differences that so many "
     "scenarios would not have shown (power .8 at level .05). A difference is clear where its interval leaves zero out."
 )
 
@@ -33,11 +33,13 @@ def metrics(told: Sequence[Metric]) -> Html | str:
     levels = {metric.level for metric in told}
     named = f"{percent(levels.pop())} interval" if len(levels) == 1 else "Interval"
     columns: Columns = (
-        ("Metric", ""), ("Value", "n v"), ("Unit", ""), ("Better", "later"), (named, "n"), ("Drawn", "draw"),
+        ("Metric", ""), ("Value", "n v"), ("Unit", "k"), ("Better", "k later"), (named, "n"), ("Drawn", "draw"),
         ("Scenarios", "n"),
     )  # fmt: skip
     groups = (_family(family, list(group), columns) for family, group in groupby(told, key=lambda one: one.family))
-    table = tag("table", tag("caption", "All figures, by what they are about"), head(columns), groups, class_="fold")
+    table = tag(
+        "table", tag("caption", "All figures, by what they are about"), head(columns), groups, class_="fold plain"
+    )
     return section("metrics", "Metrics", READ, table)
 
 
@@ -51,8 +53,8 @@ def _metric(metric: Metric) -> Html:
         "tr",
         tag("th", metric.name, tag("small", metric.note) if metric.note else "", scope="row"),
         tag("td", bare(metric.value, metric.unit), class_="n v"),
-        tag("td", UNITS[metric.unit]),
-        tag("td", "" if metric.better == "neither" else metric.better, class_="later"),
+        tag("td", UNITS[metric.unit], class_="k dim"),
+        tag("td", "" if metric.better == "neither" else metric.better, class_="k later dim"),
         tag("td", interval(metric.low, metric.high, metric.unit), class_="n", data_head="Interval"),
         tag("td", interval_bar(metric), class_="draw"),
         tag("td", f"{metric.n:,}", class_="n", data_head="Scenarios"),
@@ -66,8 +68,8 @@ def comparison(card: Scorecard) -> Html | str:
     if told is None:
         return ""
     columns: Columns = (
-        ("Metric", ""), ("Baseline", "n"), ("This", "n"), ("Difference", "n v"), ("Interval", "n"), ("Drawn", "draw"),
-        ("p (Holm)", "n"), ("Detectable", "n"), ("Scenarios", "n"), ("Reading", "k"),
+        ("Metric", ""), ("Baseline", "n"), ("This", "n"), ("Difference", "n v"), ("Drawn", "draw"), ("p (Holm)", "n k"),
+        ("Detectable", "n"), ("Reading", "k"),
     )  # fmt: skip
     units = {metric.name: metric.unit for metric in card.metrics}
     by_unit: dict[Unit, list[Difference]] = {}
@@ -82,29 +84,28 @@ def _unit(unit: Unit, group: Sequence[Difference], columns: Columns) -> Html:
     scale = symmetric(end for one in group for end in (one.low, one.high, one.difference) if end is not None)
     top = tag(
         "tr",
-        tag("th", UNITS[unit], scope="rowgroup", colspan=5, class_="group"),
+        tag("th", UNITS[unit], scope="rowgroup", colspan=4, class_="group"),
         tag("td", forest_axis(scale, unit), class_="draw axis"),
-        tag("td", colspan=len(columns) - 6, class_="axis"),
+        tag("td", colspan=len(columns) - 5, class_="axis later"),
     )
     return tag("tbody", top, (_difference(one, unit, scale) for one in group))
 
 
 def _difference(one: Difference, unit: Unit, scale: Axis) -> Html:
-    said = reading(one)
+    said, under = reading(one), ", ".join(word for word in (one.test, many(one.n, "scenario")) if word)
+    between = "" if one.low is None else tag("small", interval(one.low, one.high, unit))
     cells: Sequence[tuple[Inside, str, str]] = (
         (bare(one.baseline, unit), "n", "Baseline"),
         (bare(one.found, unit), "n", "This"),
-        (change(one.difference, unit), "n v", ""),
-        (interval(one.low, one.high, unit), "n", "Interval"),
+        ((change(one.difference, unit), between), "n v", ""),
         (forest_row(one, scale), "draw", ""),
         (share(one.p), "n", "p (Holm)"),
         (bare(one.detectable, unit), "n", "Detectable"),
-        (f"{one.n:,}", "n", "Scenarios"),
         (said, f"k {READINGS.get(said, 'same')}", ""),
     )
     return tag(
         "tr",
-        tag("th", one.metric, tag("small", one.test) if one.test else "", scope="row"),
+        tag("th", one.metric, tag("small", under), scope="row"),
         (tag("td", inside, class_=kind, data_head=name or None) for inside, kind, name in cells),
     )
 

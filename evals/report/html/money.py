@@ -89,5 +89,5 @@ def _steps(told: Spending) -> Iterator[Step]:
         yield Step(name=name, start=at, width=part, kind="part")
         at = round(at + part, 9)
     yield Step(name="Total", start=0.0, width=told.total, kind="total")
-    yield Step(name="of it retries and corrections", start=0.0, width=told.again, kind="of")
-    yield Step(name="of it the reviewer's looks", start=0.0, width=told.reviews, kind="of")
+    yield Step(name="of it: retries and corrections", start=0.0, width=told.again, kind="of")
+    yield Step(name="of it: the reviewer's looks", start=0.0, width=told.reviews, kind="of")

@@ -8,7 +8,7 @@ from ...scorecard import Scorecard
 from ..order import arranged
 from ..summary import verdict
 from .head import gate, header, notes
-from .markup import Html, joined, tag
+from .markup import Html, tag
 from .measures import comparison, metrics
 from .money import waterfall
 from .routing import confusion, plane
@@ -27,8 +27,8 @@ def page(card: Scorecard, graphs: Graphs = NONE) -> str:
     """The report as an HTML page; equal scorecards and graphs give equal bytes.
 
     `graphs` are SVG texts by scenario and repeat, as `supervisor.views.svg.svg` makes them. They are shown as images
-    and need not be trusted. Of a large suite those of runs that succeeded are left out, so that a page of 1,000 scenarios
-    stays below 5 MB; it says how many.
+    and need not be trusted. Of a large suite those of runs that succeeded are left out, and the last details are short,
+    so that a page of 1,000 scenarios stays below 5 MB; it says of how many.
     """
     told = arranged(card)
     parts = {name: part for name, part in _parts(told, graphs) if part}
@@ -92,4 +92,4 @@ def _entry(name: str) -> Html:
 def _footer(card: Scorecard) -> Html:
     said = f"Echelon scorecard, version {card.schema_version}. Suite digest {card.suite_digest}. "
     rest = "Made from the scorecard alone: equal scorecards give equal pages."
-    return tag("footer", tag("p", joined(said, rest)))
+    return tag("footer", tag("p", said, rest))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
+from math import sqrt
 
 from ...scorecard import Point, PointKind, Reliability
 from ..figures import bare, share
@@ -96,12 +97,12 @@ def _grid(across: Axis, up: Axis, unit: str) -> Iterator[Html]:
     for tick in up.ticks:
         y = _down(tick, up)
         yield tag("line", x1="0", x2="100%", y1=y, y2=y, class_="grid")
-        yield tag("text", bare(tick, "share"), x="0", y=y, dx=-8, dy=4, class_="tickmark right")
+        yield tag("text", bare(tick, "share"), x="0", y=y, dx=-8, dy=4, class_="right")
     for tick in across.ticks:
         x = at(across.at(tick))
         yield tag("line", x1=x, x2=x, y1=0, y2=HEIGHT, class_="grid")
         shown = f"{tick:g}" if unit == "usd" else bare(tick, "share")
-        yield tag("text", shown, x=x, y=HEIGHT + 18, class_="tickmark middle")
+        yield tag("text", shown, x=x, y=HEIGHT + 18, class_="middle")
 
 
 def _hull_line(hull: Sequence[Point], across: Axis, up: Axis) -> Iterator[Html]:
@@ -165,7 +166,7 @@ def _place(text: str, spot: tuple[float, float], taken: Sequence[Area]) -> tuple
         "middle below": (x - width / 2, y + 10, x + width / 2, y + 25),
     }
     for side, box in boxes.items():
-        inside = box[0] >= -4 and box[2] <= NARROW + 14 and box[1] >= -8 and box[3] <= HEIGHT + 4
+        inside = box[0] >= -4 and box[2] <= NARROW + 14 and box[1] >= -8 and box[3] <= HEIGHT + 8
         if inside and not any(_touch(box, other) for other in taken):
             return side, box
     return None
@@ -180,8 +181,9 @@ def _down(value: float, up: Axis) -> float:
 
 
 def reliability(bins: Sequence[Reliability]) -> Html:
-    """What was said across, what came of it up; on the line both are the same. Below, how many each bin holds."""
+    """What was said across, what came of it up; on the line both are the same. A dot's area is its bin's answers."""
     unit = Axis(low=0.0, high=1.0, ticks=(0.0, 0.2, 0.4, 0.6, 0.8, 1.0))
+    most = max((one.n for one in bins), default=0)
     told = ", ".join(
         f"said {share(one.confidence)}, right {share(one.right)} of {many(one.n, 'answer')}" for one in bins
     )
@@ -193,17 +195,23 @@ def reliability(bins: Sequence[Reliability]) -> Html:
         tag("line", x1="0", x2="100%", y1=HEIGHT, y2=0, class_="diagonal"),
         tag("text", "share that was right", x="0", y=-14, class_="name"),
         tag("text", "confidence that was stated", x="100%", y=HEIGHT + 38, class_="name right"),
-        (_bin(one, unit) for one in bins if one.n),
+        (_bin(one, unit, most) for one in bins if one.n),
     )
 
 
-def _bin(one: Reliability, unit: Axis) -> Html:
+def _bin(one: Reliability, unit: Axis, most: int) -> Html:
     x, stated, found = at(unit.at(one.confidence)), _down(one.confidence, unit), _down(one.right, unit)
     kind = "over" if one.right < one.confidence else "under"
-    tip = f"{share(one.low)} to {share(one.high)}: said {share(one.confidence)}, right {share(one.right)}, {many(one.n, 'answer')}"
-    below = found + 21 if kind == "over" and found + 21 < HEIGHT else found - 11
+    held = f"{share(one.low)} to {share(one.high)}, {many(one.n, 'answer')}"
+    tip = f"{held}: said {share(one.confidence)}, right {share(one.right)}"
+    radius = round(3 + 6 * sqrt(one.n / most), 1)
+    away = radius + 13 if kind == "over" and found + radius + 13 < HEIGHT else -radius - 5
+    if abs(stated - found) > -away > 0 and kind == "over":  # neither below, where the axis is, nor on the line above
+        number = tag("text", f"{one.n:,}", x=x, y=found - 2, dx=radius + 4)
+    else:
+        number = tag("text", f"{one.n:,}", x=x, y=round(found + away, 1), class_="middle")
     return joined(
         tag("line", x1=x, x2=x, y1=stated, y2=found, class_=f"gap {kind}"),
-        tag("circle", tag("title", tip), cx=x, cy=found, r=5, class_=f"bin {kind}"),
-        tag("text", f"{one.n:,}", x=x, y=round(below, 1), class_="tickmark middle"),
+        tag("circle", tag("title", tip), cx=x, cy=found, r=radius, class_=f"bin {kind}"),
+        number,
     )

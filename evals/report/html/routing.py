@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from ...scorecard import Confusion, Point
-from ..figures import bare, share
+from ...scorecard import Confusion, Point, PointKind
+from ..figures import DASH, bare, interval, share
 from ..text import line, many
 from .markup import Html, Inside, joined, tag
 from .plots import NAMES, frontier, mark
@@ -23,23 +23,33 @@ def plane(points: Sequence[Point]) -> Html | str:
     if not points:
         return ""
     lead = (
-        "Up and to the left is better: more quality for less money. The line is the hull, which mixing single models by "
-        "coin reaches without looking at the task; a router that does not lie above it has learned nothing."
+        "Up and to the left is better: more quality for less money. The line is the hull, which mixing single models "
+        "by coin reaches without looking at the task; a router that does not lie above it has learned nothing."
     )
-    columns: Columns = (("No.", "n"), ("Way of routing", ""), ("Name", ""), ("USD per run", "n"), ("Quality", "n"))
-    rows = (
-        (
-            str(i),
-            (mark(point.kind), NAMES[point.kind]),
-            (point.name, tag("small", " ", point.note) if point.note else ""),
-            bare(point.usd, "usd"),
-            share(point.quality),
-        )
-        for i, point in enumerate(points, 1)
-    )
-    figure = tag("figure", frontier(points), class_="drawing")
+    named = [point for point in points if point.kind != "hull"]
+    hull = [point for point in points if point.kind == "hull"]
+    columns: Columns = (("No.", "n"), ("Way of routing", "t"), ("USD per run", "n"), ("Quality", "n v"))
+    rows = [_point(i, point) for i, point in enumerate(named, 1)] + ([_vertices(hull)] if hull else [])
+    figure = tag("figure", frontier([*named, *hull]), class_="drawing")
     listed = wide("Points of the frontier", table("All points, in numbers", columns, rows))
     return section("frontier", "Cost and quality", lead, tag("div", figure, listed, class_="pair"))
+
+
+def _point(i: int, point: Point) -> Sequence[Inside]:
+    return str(i), _named(point.kind, point.name, point.note), bare(point.usd, "usd"), share(point.quality)
+
+
+def _vertices(hull: Sequence[Point]) -> Sequence[Inside]:
+    """All of the hull in one row: its vertices are single models, which have rows of their own."""
+    names = ", ".join(point.name for point in hull)
+    costs, heights = [point.usd for point in hull], [point.quality for point in hull]
+    between = f"{interval(min(costs), max(costs), 'usd')} USD, {interval(min(heights), max(heights), 'share')}"
+    return "", _named("hull", names, between), DASH, DASH
+
+
+def _named(kind: PointKind, name: str, note: str) -> Html:
+    under = ", ".join(text for text in (NAMES[kind], note) if text)
+    return tag("div", mark(kind), tag("span", name, tag("small", under)), class_="marked")
 
 
 def confusion(told: Confusion | None) -> Html | str:
@@ -56,7 +66,7 @@ def _matrix(told: Confusion) -> Html:
     heads = (tag("th", line(name, 40), scope="col", class_="turned") for name in told.labels)
     top = tag("tr", tag("td"), heads, tag("th", "all", scope="col"), tag("th", "right", scope="col"))
     rows = (_row(i, told, most) for i in range(len(told.labels)))
-    caption = tag("caption", "Choices, counted; darker is more")
+    caption = tag("caption", "Choices, counted; the stronger the colour, the more")
     return tag("table", caption, tag("thead", top), tag("tbody", rows), class_="heat")
 
 
@@ -87,9 +97,9 @@ def _pairs(told: Confusion) -> Html:
         f"{many(len(told.labels), 'label')}: {right:,} of {total:,} right. "
         f"The {min(MOST_PAIRS, len(pairs))} largest of {many(len(pairs), 'confusion')}"
     )
-    return table(caption, columns, _named(pairs[:MOST_PAIRS], told.labels))
+    return table(caption, columns, _confused(pairs[:MOST_PAIRS], told.labels))
 
 
-def _named(pairs: Sequence[tuple[int, int, int]], labels: Sequence[str]) -> Iterator[Sequence[Inside]]:
+def _confused(pairs: Sequence[tuple[int, int, int]], labels: Sequence[str]) -> Iterator[Sequence[Inside]]:
     for count, i, j in pairs:
         yield joined(labels[i]), joined(labels[j]), f"{count:,}"

@@ -1,4 +1,4 @@
-"""The list of scenarios: a line each, which opens; what failed keeps its details and drawings longest."""
+"""The list of scenarios: a line each, which opens; what asks for attention keeps its details and drawings longest."""
 
 from __future__ import annotations
 
@@ -10,48 +10,53 @@ from ..figures import bare, full
 from ..order import by_scenario
 from ..summary import STATES, State, state_of, worst
 from ..text import many
-from .detail import brief, drawing, full_detail
-from .markup import Html, tag
+from .detail import brief, complete
+from .markup import Html, joined, tag
 from .measures import anchor
 from .signs import sign
 from .tables import section
 
-Graphs = Mapping[tuple[str, int], str]
-"""SVG text of the handoff graph of a scenario's repeat."""
+Key = tuple[str, int]
+"""A scenario and its repeat."""
+Graphs = Mapping[Key, str]
+"""SVG texts of handoff graphs."""
 
-MOST_IN_FULL = 1_000
-"""Runs with all details; of further ones the list has the scores only."""
+DETAIL_BYTES, DRAWN_BYTES = 2_400_000, 1_000_000
+"""What the details and the drawings of all runs may take of the page: with a line for each of 1,000, below 5 MB."""
 MOST_DRAWN = 100
-"""Up to so many runs all graphs are shown, beyond it only those of runs that did not succeed."""
-GRAPH_BYTES, ALL_GRAPH_BYTES = 300_000, 2_000_000
-"""Of one graph, and of all together, as SVG text; the page carries them a third longer."""
+"""With more runs than that, only those that did not succeed are drawn."""
+BRIEF = tag("p", "Left out, so that the page stays small; the JSON report has it.", class_="dim")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Room:
-    """Which runs the page shows how fully."""
+class Shown:
+    """What the page shows of each run."""
 
-    full: frozenset[tuple[str, int]]
-    drawn: frozenset[tuple[str, int]]
+    bodies: Mapping[Key, Html]
+    shortened: int
+    """Runs that have less than all their details."""
     undrawn: int
     """Graphs that were given and are left out."""
 
 
-def room(card: Scorecard, graphs: Graphs) -> Room:
-    """Divide the page among the runs; what asks for attention first comes first, then in the list's order."""
-    order = sorted(card.measured, key=lambda one: STATES.index(state_of(one)))
-    keys = [(one.scenario, one.repeat) for one in order]
-    asking = {(one.scenario, one.repeat) for one in order if state_of(one) != "succeeded"}
-    drawn: set[tuple[str, int]] = set()
-    left = ALL_GRAPH_BYTES
-    for key in keys:
-        size = len(graphs.get(key, "").encode("utf-8", "replace"))
-        wanted = key in asking or len(keys) <= MOST_DRAWN
-        if wanted and 0 < size <= min(GRAPH_BYTES, left):
-            drawn.add(key)
-            left -= size
-    undrawn = sum(1 for key in keys if key in graphs) - len(drawn)
-    return Room(full=frozenset(keys[:MOST_IN_FULL]), drawn=frozenset(drawn), undrawn=undrawn)
+def shown(measured: Sequence[Measured], graphs: Graphs) -> Shown:
+    """Divide the page among the runs: what asks for attention first comes first, then in the order of the list."""
+    bodies: dict[Key, Html] = {}
+    room, canvas, shortened, undrawn = DETAIL_BYTES, DRAWN_BYTES, 0, 0
+    for one in sorted(measured, key=lambda one: STATES.index(state_of(one))):
+        key = (one.scenario, one.repeat)
+        graph = graphs.get(key)
+        size = 0 if graph is None else len(graph) * 4 // 3
+        if graph is not None and (size > canvas or (len(measured) > MOST_DRAWN and state_of(one) == "succeeded")):
+            graph, size, undrawn = None, 0, undrawn + 1
+        body = joined(complete(one, graph))
+        if len(body) - size > room:
+            body, shortened = joined(brief(one)), shortened + 1
+        if len(body) - size > room:
+            body = BRIEF
+        room, canvas = room - (len(body) - size), canvas - size
+        bodies[key] = body
+    return Shown(bodies=bodies, shortened=shortened, undrawn=undrawn)
 
 
 def scenarios(card: Scorecard, graphs: Graphs) -> Html:
@@ -59,31 +64,27 @@ def scenarios(card: Scorecard, graphs: Graphs) -> Html:
     found = by_scenario(card)
     if not found:
         return section("scenarios", "Scenarios", "No scenario was measured.")
-    space = room(card, graphs)
+    told = shown(card.measured, graphs)
     states = {name: worst(runs) for name, runs in found.items()}
-    heads = ("State", "Scenario", "Tags", "Succeeded", "USD per run", "Seconds", "")
-    lines = (_scenario(name, runs, states[name], graphs, space) for name, runs in found.items())
-    listed = tag(
-        "div",
-        _filter(list(states.values())),
-        tag(
-            "div",
-            (tag("span", name, class_="n" if i > 3 else None) for i, name in enumerate(heads)),
-            class_="line",
-            aria_hidden="true",
-        ),
-        lines,
-        class_="list",
-    )
-    return section("scenarios", "Scenarios", " ".join(_lead(card, space)), tag("style", _rules()), listed)
+    lines = (_scenario(name, runs, states[name], told) for name, runs in found.items())
+    listed = tag("div", _filter(list(states.values())), _heads(), lines, class_="list")
+    return section("scenarios", "Scenarios", " ".join(_lead(told)), tag("style", _rules()), listed)
 
 
-def _lead(card: Scorecard, space: Room) -> Iterator[str]:
+def _lead(told: Shown) -> Iterator[str]:
     yield "Choose a line to open it. A scenario's state is that of its repeats which asks for attention most."
-    if len(card.measured) > len(space.full):
-        yield f"Beyond {many(len(space.full), 'run')} only scores are shown, so that the page stays small."
-    if space.undrawn:
-        yield f"{many(space.undrawn, 'graph')} left out for the same reason, of runs that succeeded first."
+    left = [f"{many(told.shortened, 'run')} shown in short"] if told.shortened else []
+    left += [f"{many(told.undrawn, 'graph')} left out"] if told.undrawn else []
+    if left:
+        yield f"So that the page stays small: {', '.join(left)}, of successes first."
+
+
+def _heads() -> Html:
+    names = (
+        ("State", ""), ("Scenario", ""), ("Tags", ""), ("Succeeded", ""), ("USD per run", "n"), ("Seconds", "n"),
+    )  # fmt: skip
+    heads = (tag("span", name, class_=kind or None) for name, kind in names)
+    return tag("div", heads, class_="line", aria_hidden="true")
 
 
 def _filter(states: Sequence[State]) -> Html:
@@ -93,8 +94,7 @@ def _filter(states: Sequence[State]) -> Html:
         tag(
             "label",
             tag("input", type="radio", name="show", id=f"show-{name}", checked=name == "all"),
-            "" if name == "all" else sign(name),
-            " ",
+            "" if name == "all" else (sign(name), " "),
             text,
         )
         for name, text in choices
@@ -104,10 +104,11 @@ def _filter(states: Sequence[State]) -> Html:
 
 def _rules() -> Html:
     """The filter works without a script: a checked state hides the lines of the others."""
-    return Html("".join(f".list:has(#show-{state}:checked)>details:not(.{state}){{display:none}}" for state in STATES))
+    rules = (f".list:has(#show-{state}:checked) > details:not(.{state}) {{ display: none }}" for state in STATES)
+    return Html("\n".join(rules))
 
 
-def _scenario(name: str, runs: Sequence[Measured], state: State, graphs: Graphs, space: Room) -> Html:
+def _scenario(name: str, runs: Sequence[Measured], state: State, told: Shown) -> Html:
     won = sum(state_of(one) == "succeeded" for one in runs)
     tags = sorted({word for one in runs for word in one.tags})
     line = tag(
@@ -120,28 +121,17 @@ def _scenario(name: str, runs: Sequence[Measured], state: State, graphs: Graphs,
         tag("span", bare(sum(one.seconds for one in runs) / len(runs), "seconds"), class_="n took"),
         class_="line",
     )
-    inside = _run(runs[0], graphs, space) if len(runs) == 1 else (_repeat(one, graphs, space) for one in runs)
+    bodies = [told.bodies[one.scenario, one.repeat] for one in runs]
+    inside = bodies if len(runs) == 1 else [_repeat(one, body) for one, body in zip(runs, bodies, strict=True)]
     return tag("details", line, tag("div", inside, class_="body", id=anchor(name)), class_=state)
 
 
-def _repeat(one: Measured, graphs: Graphs, space: Room) -> Html:
+def _repeat(one: Measured, body: Html) -> Html:
     state = state_of(one)
-    said = f"{full(one.usage.usd, 'usd')}, {full(one.seconds, 'seconds')}"
     line = tag(
         "summary",
         tag("span", sign(state), " ", state, class_=state),
         tag("span", f"repeat {one.repeat + 1}"),
-        tag("span", said, class_="dim"),
+        tag("span", f"{full(one.usage.usd, 'usd')}, {full(one.seconds, 'seconds')}", class_="dim"),
     )
-    return tag("details", line, tag("div", _run(one, graphs, space), class_="inside"), class_="repeat")
-
-
-def _run(one: Measured, graphs: Graphs, space: Room) -> Iterator[Html]:
-    key = (one.scenario, one.repeat)
-    graph = graphs.get(key) if key in space.drawn else None
-    if key in space.full:
-        yield from full_detail(one, graph)
-    else:
-        yield from brief(one)
-        if graph is not None:
-            yield drawing(graph, one)
+    return tag("details", line, tag("div", body), class_="repeat")

@@ -19,8 +19,9 @@ ALIKE = {"pass": "succeeded", "fail": "failed", "inconclusive": "unevaluable", "
 
 def symbols() -> Html:
     """What the page's drawings refer to: the signs, and the hatching of a part of something."""
+    disc = tag("circle", r=8)
     signs = (
-        tag("symbol", tag("circle", r=8), tag("path", d=path, class_="stroke"), id=f"sign-{name}", viewBox="-9 -9 18 18")
+        tag("symbol", disc, tag("path", d=path, class_="stroke"), id=f"sign-{name}", viewBox="-9 -9 18 18")
         for name, path in PATHS.items()
     )
     lines = tag("path", d="M-1 7 7-1M-4 4 4-4M2 10 10 2", class_="hatching")

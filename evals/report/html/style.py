@@ -45,21 +45,22 @@ h1 { font-size: 2rem; line-height: 1.2; letter-spacing: -.015em; font-weight: 68
 h2 { font-size: 1.25rem; font-weight: 650; margin: 0 0 .25rem }
 p { margin: .25rem 0 }
 a { color: var(--blue); text-underline-offset: .15em }
-h1, h2, th, td, p, dd, li, summary, figcaption { overflow-wrap: anywhere }
+h1, h2, p, dd, li, summary, figcaption, .fold tbody :is(th, td) { overflow-wrap: anywhere }
+th, td { overflow-wrap: break-word }
 :focus-visible { outline: 2px solid var(--blue); outline-offset: 2px; border-radius: 3px }
 .dim, .lead, small { color: var(--dim) }
 .lead { max-width: 46rem; margin-bottom: 1.25rem }
 .skip { position: absolute; left: -99rem }
 .skip:focus { left: 1rem; top: .5rem; background: var(--ground); padding: .5rem 1rem; z-index: 3 }
 .hidden { position: absolute }
-footer {
-  color: var(--dim); font-size: .85rem; border-top: 1px solid var(--line); margin-top: 3rem;
-  padding-top: 1.2rem; padding-bottom: 3rem;
-}
+footer { color: var(--dim); font-size: .85rem; padding-bottom: 3rem }
+footer p { border-top: 1px solid var(--line); margin-top: 3rem; padding-top: 1.2rem }
 """
 
 HEAD = """
-.eyebrow { color: var(--dim); font-size: .8rem; letter-spacing: .06em; text-transform: uppercase; margin-bottom: .35rem }
+.eyebrow {
+  color: var(--dim); font-size: .8rem; letter-spacing: .06em; text-transform: uppercase; margin-bottom: .35rem;
+}
 .variant { font-size: 1.1rem; color: var(--dim); margin: .2rem 0 0 }
 .badge {
   display: inline-block; border: 1px solid currentColor; border-radius: 1em; padding: .1rem .7rem; margin-left: .4rem;
@@ -78,7 +79,7 @@ dt { color: var(--dim); font-size: .8rem }
 dd { margin: 0 }
 .facts { display: flex; flex-wrap: wrap; gap: .35rem 2rem; margin: 0 }
 .figures {
-  display: grid; grid-template-columns: repeat(auto-fit, minmax(12rem, 1fr)); gap: 1px; margin: 1.75rem 0 0;
+  display: grid; grid-template-columns: repeat(auto-fit, minmax(10.5rem, 1fr)); gap: 1px; margin: 1.75rem 0 0;
   background: var(--line); border: 1px solid var(--line); border-radius: 6px; overflow: hidden;
 }
 .figures div { background: var(--ground); padding: .85rem 1.1rem }
@@ -86,10 +87,13 @@ dd { margin: 0 }
 .figures dd.dim { font-size: .8rem; font-weight: 400; letter-spacing: 0 }
 .stack { display: flex; gap: 2px; height: 14px; margin: 1.5rem 0 .6rem }
 .stack span { background: currentColor; border-radius: 2px; min-width: 3px }
-.legend { display: flex; flex-wrap: wrap; gap: .25rem 1.5rem; list-style: none; margin: 0; padding: 0; font-size: .9rem }
+.legend {
+  display: flex; flex-wrap: wrap; gap: .25rem 1.5rem; list-style: none; margin: 0; padding: 0; font-size: .9rem;
+}
 .legend b { color: var(--text) }
 nav {
-  position: sticky; top: 0; z-index: 2; background: var(--ground); border-bottom: 1px solid var(--line); margin-top: 2rem;
+  position: sticky; top: 0; z-index: 2; margin-top: 2rem; background: var(--ground);
+  border-bottom: 1px solid var(--line);
 }
 nav ul {
   display: flex; gap: 1.4rem; overflow-x: auto; scrollbar-width: none; list-style: none; max-width: 72rem;
@@ -115,27 +119,32 @@ thead th {
   border-bottom-color: var(--dim); overflow-wrap: normal;
 }
 tbody th { font-weight: 500 }
-tbody th small { display: block; font-weight: 400; max-width: 34rem }
+tbody th small { max-width: 34rem }
 .n { text-align: right; white-space: nowrap }
 thead .n { white-space: normal }
-.k { white-space: nowrap }
+.k, thead .k { white-space: nowrap }
+.t { min-width: 8rem }
 td.v { font-weight: 650 }
-th.group { padding-top: 1.4rem; font-weight: 650; border-bottom-color: var(--dim) }
-th.group::first-letter { text-transform: uppercase }
 tr.undefined td { color: var(--dim) }
 .fold tbody th { min-width: 11rem }
-.draw { width: 25%; min-width: 8rem }
+:is(th, td) small { display: block; font-weight: 400 }
+tr:has(.group) > * { padding-top: 1.4rem; border-bottom-color: var(--dim); vertical-align: bottom }
+.group { font-weight: 650 }
+.group::first-letter { text-transform: uppercase }
+.draw { width: 30%; min-width: 8rem }
+.money .draw { width: 60% }
+.plain caption { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%) }
 tr.sum > * { font-weight: 650; border-top: 1px solid var(--dim) }
 .heat { width: auto }
 .heat td {
-  text-align: right; min-width: 2.8rem; border: 1px solid var(--ground); padding: .4rem .6rem;
+  text-align: right; vertical-align: middle; white-space: nowrap; min-width: 2.8rem; border: 1px solid var(--ground); padding: .4rem .6rem;
   background: color-mix(in srgb, var(--blue) calc(var(--heat, 0) * 1%), var(--raised));
 }
 .heat .right { box-shadow: inset 0 0 0 2px var(--text); font-weight: 650 }
 .heat .sum, .heat thead td { background: none; color: var(--dim) }
 .heat thead th { border: 0; text-align: right }
 .heat thead .turned { writing-mode: vertical-rl; transform: rotate(180deg); text-align: left; max-height: 11rem }
-.heat tbody th { border: 0; text-align: right; white-space: nowrap }
+.heat tbody th { border: 0; text-align: right; vertical-align: middle; white-space: nowrap }
 .swatch { display: inline-flex; width: 2rem; margin: 0 .6rem 0 0; vertical-align: -2px }
 .swatch span { flex: 1 }
 .stack .off { background: repeating-linear-gradient(135deg, currentColor 0 3px, transparent 3px 6px) }
@@ -161,7 +170,7 @@ text { fill: var(--dim); font-size: 11px }
 .of { fill: url(#hatch) }
 .hatching { stroke: var(--amber); stroke-width: 1.6 }
 .stair { stroke: var(--dim); stroke-dasharray: 2 2 }
-.pair { display: grid; grid-template-columns: minmax(0, 1.15fr) minmax(0, 1fr); gap: 3rem; align-items: start }
+.pair { display: grid; grid-template-columns: minmax(0, 1fr) minmax(0, 1fr); gap: 3rem; align-items: start }
 .drawing { margin: 2rem 0 3.2rem 3rem }
 .plot { display: block; width: 100%; overflow: visible }
 .square { max-width: 26rem }
@@ -176,9 +185,11 @@ text { fill: var(--dim); font-size: 11px }
 .m.cheapest { fill: var(--purple); stroke: var(--ground) }
 .m.random { fill: none; stroke: var(--bad); stroke-width: 2.2 }
 .m.hull { fill: var(--dim) }
-.mark { vertical-align: -5px; margin-right: .4rem }
+.marked { display: flex; gap: .5rem }
+.mark { flex: none; margin-top: 2px }
 .label {
-  font-size: 12px; fill: var(--text); paint-order: stroke; stroke: var(--ground); stroke-width: 3px; stroke-linejoin: round;
+  font-size: 12px; fill: var(--text); paint-order: stroke; stroke: var(--ground); stroke-width: 3px;
+  stroke-linejoin: round;
 }
 .strong { font-weight: 700 }
 .diagonal { stroke: var(--dim); stroke-dasharray: 4 4 }
@@ -189,7 +200,9 @@ text { fill: var(--dim); font-size: 11px }
 SCENARIOS = """
 fieldset { border: 0; margin: 0 0 1rem; padding: 0; display: flex; flex-wrap: wrap; gap: .4rem }
 legend { float: left; color: var(--dim); font-size: .85rem; margin: .3rem .5rem 0 0; padding: 0 }
-fieldset label { border: 1px solid var(--line); border-radius: 1em; padding: .15rem .8rem; font-size: .88rem; cursor: pointer }
+fieldset label {
+  border: 1px solid var(--line); border-radius: 1em; padding: .15rem .8rem; font-size: .88rem; cursor: pointer;
+}
 fieldset label:has(:checked) { border-color: var(--text); background: var(--raised); font-weight: 600 }
 fieldset label:has(:focus-visible) { outline: 2px solid var(--blue); outline-offset: 2px }
 fieldset input { position: absolute; opacity: 0 }
@@ -197,9 +210,9 @@ summary { cursor: pointer; list-style: none }
 summary::-webkit-details-marker { display: none }
 summary::after {
   content: ""; width: .45rem; height: .45rem; border: solid var(--dim); border-width: 0 1.5px 1.5px 0;
-  transform: rotate(45deg); align-self: center; justify-self: end; margin-left: auto;
+  transform: rotate(45deg) translate(-2px, -2px); align-self: center; margin-left: auto; margin-right: 3px;
 }
-[open] > summary::after { transform: rotate(225deg) }
+[open] > summary::after { transform: rotate(225deg) translate(-2px, -2px) }
 .line {
   display: grid; grid-template-columns: 8.2rem minmax(0, 1.6fr) minmax(0, 1fr) 5.5rem 6rem 5rem 1rem; gap: .9rem;
   align-items: baseline; padding: .42rem 0; border-bottom: 1px solid var(--line);
@@ -213,15 +226,19 @@ summary.line:hover { background: var(--raised) }
   display: inline-block; color: var(--dim); background: var(--raised); border-radius: 3px; padding: 0 .4rem;
   margin: 0 .25rem .1rem 0; font-size: .78rem; font-weight: 400;
 }
-.body { border-left: 3px solid currentColor; padding: .4rem 0 1.4rem 1.4rem; margin: .2rem 0 1.2rem; scroll-margin-top: 6.5rem }
+.body {
+  border-left: 3px solid currentColor; overflow-x: auto; padding: .4rem 0 1.4rem 1.4rem; margin: .2rem 0 1.2rem; scroll-margin-top: 6.5rem;
+}
 .body > * { color: var(--text) }
-.body h3, .body caption, .body figcaption { font-size: .85rem; font-weight: 650; color: var(--text); margin: 0; padding: 0 0 .2rem }
+.body h3, .body caption, .body figcaption {
+  font-size: .85rem; font-weight: 650; color: var(--text); margin: 0; padding: 0 0 .2rem;
+}
 .body table { width: auto; min-width: min(100%, 34rem); margin-top: 1.1rem; font-size: .88rem }
 .body tbody :is(th, td) { padding-top: .25rem; padding-bottom: .25rem }
 .body .facts { gap: .2rem 1.6rem }
 .body :is(dt, dd) { display: inline; font-size: .85rem }
 .body dt { margin-right: .35rem }
-.said { white-space: pre-wrap; margin: 0; max-width: 46rem; font-size: .95em }
+.said { white-space: pre-wrap; margin: 0; min-width: 11rem; max-width: 46rem; font-size: .95em }
 .body > .said { margin-bottom: .4rem }
 pre {
   background: var(--raised); border-radius: 4px; padding: .6rem .8rem; margin: .3rem 0 0; max-height: 24rem; overflow: auto;
@@ -230,30 +247,45 @@ pre {
 .sides { display: grid; grid-template-columns: 1fr 1fr; gap: .4rem 1rem; margin-top: 1.1rem }
 .sides > h3 { grid-column: 1 / -1 }
 .sides div h3 { color: var(--dim); font-weight: 400 }
-.bills { display: flex; flex-wrap: wrap; gap: 0 3rem; align-items: start }
-.bills table { min-width: 0 }
+.beside { display: flex; flex-wrap: wrap; gap: 0 3.5rem; align-items: start }
+.beside table { min-width: 0 }
 .graph { margin: 1.3rem 0 0; overflow-x: auto }
-.graph img { display: block; max-width: max(100%, 34rem); height: auto; border: 1px solid var(--line); border-radius: 6px }
+.graph img {
+  display: block; max-width: max(100%, 34rem); height: auto; border: 1px solid var(--line); border-radius: 6px;
+}
 .repeat > summary { display: flex; gap: 1rem; padding: .35rem 0; border-bottom: 1px solid var(--line) }
 .repeat > div { padding: .5rem 0 1.4rem 1.6rem }
 """
 
 NARROW = """
-@media (max-width: 48rem) {
+@media print, (max-width: 64rem) {
+  table { font-size: .85rem }
+  th, td { padding-left: .45rem; padding-right: .45rem }
+  .fold .later { display: none }
+  .fold tbody th { min-width: 8rem }
+  .draw { min-width: 6rem }
+  .pair { grid-template-columns: minmax(0, 1fr); gap: .5rem }
+  .line { grid-template-columns: 8.2rem minmax(0, 1.6fr) minmax(0, 1fr) 4.8rem 4.8rem 4rem 1rem }
+}
+@media screen and (max-width: 48rem) {
   header, main, footer, nav ul { padding-left: 1rem; padding-right: 1rem }
   header { padding-top: 1.5rem }
   h1 { font-size: 1.6rem }
-  .pair { grid-template-columns: minmax(0, 1fr); gap: .5rem }
   .sides { grid-template-columns: minmax(0, 1fr) }
   .drawing { margin-left: 2.4rem }
-  .fold, .fold tbody { display: block }
-  .fold thead, .fold .later { display: none }
-  .fold tr { display: grid; grid-template-columns: 1fr auto; gap: 0 1rem; padding: .6rem 0; border-bottom: 1px solid var(--line) }
+  .fold, .fold caption, .fold tbody { display: block }
+  .fold thead { display: none }
+  .fold tr {
+    display: grid; grid-template-columns: minmax(0, 1fr) auto; gap: 0 1rem; padding: .6rem 0; border-bottom: 1px solid var(--line);
+  }
   .fold :is(th, td) { border: 0; padding: 0 }
   .fold th.group { grid-column: 1 / -1; padding-top: 1rem }
   .fold td.v { grid-row: 1; grid-column: 2 }
-  .fold td[data-head] { font-size: .85rem; text-align: left; white-space: normal }
+  .fold td[data-head] { font-size: .85rem; text-align: left }
   .fold td[data-head]::before { content: attr(data-head) " "; color: var(--dim) }
+  .fold .whole { grid-column: 1 / -1 }
+  .figures { grid-template-columns: 1fr 1fr }
+  .figures dd { font-size: 1.35rem }
   .fold .draw { grid-column: 1 / -1; width: auto; padding: .35rem 0 }
   .list > .line { display: none }
   .line { grid-template-columns: auto minmax(0, 1fr) auto; gap: .1rem .9rem }

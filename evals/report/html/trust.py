@@ -55,13 +55,13 @@ def calibration(bins: Sequence[Reliability]) -> Html | str:
     if not bins:
         return ""
     lead = (
-        "On the dashed line a worker is right as often as it says. Below the line it is too sure of itself, above it "
-        "not sure enough. The numbers at the dots are the answers in each bin."
+        "On the dashed line a worker is right as often as it says. Below the line it is overconfident, above it "
+        "underconfident. The numbers at the dots are the answers in each bin, and so are their areas."
     )
     columns: Columns = (
-        ("Confidence from", "n"), ("to", "n"), ("Stated", "n"), ("Right", "n v"), ("Answers", "n"), ("Reading", ""),
+        ("Confidence", "k"), ("Stated", "n"), ("Right", "n v"), ("Answers", "n"), ("Reading", "k"),
     )  # fmt: skip
-    rows = ((share(one.low), share(one.high), *_found(one), f"{one.n:,}", _reading(one)) for one in bins)
+    rows = ((f"{share(one.low)} to {share(one.high)}", *_found(one), f"{one.n:,}", _reading(one)) for one in bins)
     figure = tag("figure", reliability(bins), class_="drawing square")
     listed = wide("Bins of the reliability diagram", table("All bins, in numbers", columns, rows))
     return section("calibration", "Confidence", lead, tag("div", figure, listed, class_="pair"))
@@ -75,4 +75,4 @@ def _reading(one: Reliability) -> str:
     if not one.n:
         return "empty"
     gap = one.right - one.confidence
-    return "as stated" if abs(gap) < 0.0005 else f"{share(abs(gap))} {'too sure' if gap < 0 else 'not sure enough'}"
+    return "as stated" if abs(gap) < 0.0005 else f"{share(abs(gap))} {'overconfident' if gap < 0 else 'underconfident'}"

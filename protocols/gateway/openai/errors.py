@@ -10,8 +10,18 @@ from collections.abc import Mapping, Sequence
 
 from pydantic_core import to_json
 
-from ...errors import AnswerError, BusyError, EchelonError, JournalError, ShapeError, UnknownRunError, UsageError
+from ...errors import (
+    AnswerError,
+    BusyError,
+    CrowdedError,
+    EchelonError,
+    JournalError,
+    ShapeError,
+    UnknownRunError,
+    UsageError,
+)
 from ...messages import FailureKind, Json
+from ..asgi import Header, Refused
 
 BUSY_SECONDS = 2
 """What a client is told to wait where every place for a run is taken."""
@@ -37,7 +47,7 @@ class RefusedError(EchelonError):
         message: str,
         param: str | None = None,
         code: str | None = None,
-        headers: Sequence[tuple[str, str]] = (),
+        headers: Sequence[Header] = (),
     ) -> None:
         """Take what is told.
 
@@ -70,6 +80,16 @@ class RefusedError(EchelonError):
         """The same once a run has begun: no client may send the request again by itself."""
         headers = (*self.headers, ("x-should-retry", "false"))
         return RefusedError(self.status, self.message, self.param, self.code, headers)
+
+
+def worded(refused: Refused) -> bytes:
+    """The body of what the guard refuses, as clients of OpenAI expect it.
+
+    Example:
+        >>> worded(Refused(status=413, message="Too large."))
+        b'{"error":{"message":"Too large.","type":"invalid_request_error","param":null,"code":"request_too_large"}}'
+    """
+    return RefusedError(refused.status, refused.message, code=refused.code or None).body
 
 
 def invalid(message: str, param: str | None = None, code: str | None = None) -> RefusedError:
@@ -113,7 +133,8 @@ def refused_by(error: EchelonError) -> RefusedError:
             return invalid(sentence(str(error)), code="not_open")
         case BusyError():
             wait = (("retry-after", str(BUSY_SECONDS)),)
-            return RefusedError(429, "As many runs are under way as are allowed; try again later.", headers=wait)
+            closing = isinstance(error, CrowdedError) and not error.limit
+            return RefusedError(503 if closing else 429, sentence(str(error)), headers=wait)
         case UnknownRunError():
             return RefusedError(404, "There is no such run.")
         case JournalError():

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeAlias, TypeVar
 from urllib.parse import parse_qs
 
-from pydantic import ValidationError
-from pydantic_core import to_json
+from pydantic import BaseModel, ValidationError
 
 from ...errors import EchelonError
 from ...messages import Json
+from ..asgi import App, Header, Receive, Scope, Send, answer, as_body, header_of, principal_of
 from .errors import RefusedError, broken, invalid, refused_by, sentence
 
-if TYPE_CHECKING:
-    from pydantic import BaseModel
-    from starlette.types import ASGIApp, Receive, Scope, Send
-
-M = TypeVar("M", bound="BaseModel")
+M = TypeVar("M", bound=BaseModel)
 
 MOST_BODY = 4 * 1024 * 1024
 """Bytes."""
@@ -31,10 +27,14 @@ class Call:
     scope: Scope
     receive: Receive
 
+    @property
+    def principal(self) -> str:
+        """Who asks, as authenticated."""
+        return principal_of(self.scope)
+
     def header(self, name: str) -> str:
-        """The header of this lower-case name; "": there is none."""
-        wanted = name.encode()
-        return next((value.decode("latin-1") for key, value in self.scope["headers"] if key.lower() == wanted), "")
+        """The header of this lower-case name; "": there is none, or more than one."""
+        return header_of(self.scope, name)
 
     def place(self, name: str) -> str:
         """A part of the path."""
@@ -92,7 +92,7 @@ def _complaint(error: ValidationError) -> tuple[str, str | None]:
     return (f"{where}: {said}." if where else sentence(said)), where or None
 
 
-Endpoint = Callable[[Call], "Awaitable[ASGIApp]"]
+Endpoint: TypeAlias = Callable[[Call], Awaitable[App]]
 """Takes a request, gives the response as an ASGI application."""
 
 
@@ -107,40 +107,42 @@ class Resource:
         method = "GET" if scope["method"] == "HEAD" else scope["method"]
         try:
             endpoint = self.methods.get(method) or self._refused
-            answer = await endpoint(Call(scope, receive))
+            response = await endpoint(Call(scope, receive))
         except EchelonError as error:
-            answer = refusal(refused_by(error))
+            response = refusal(refused_by(error))
         except Exception:
             await refusal(broken())(scope, receive, send)
             raise
-        await answer(scope, receive, send)
+        await response(scope, receive, send)
 
-    async def _refused(self, call: Call) -> ASGIApp:
+    async def _refused(self, call: Call) -> App:
         allowed = ", ".join(sorted(self.methods))
         message = f"{call.scope['method'][:20]} is not allowed here; {allowed} is."
         return refusal(RefusedError(405, message, headers=[("allow", allowed)]))
 
 
-async def nowhere(call: Call) -> ASGIApp:
+async def nowhere(call: Call) -> App:
     """The answer where there is nothing."""
     message = "There is no such address; there are /v1/models, /v1/chat/completions and /v1/responses."
     return refusal(RefusedError(404, message))
 
 
-def answer(value: Json, *headers: tuple[str, str]) -> ASGIApp:
+def whole(value: Json, *headers: Header) -> App:
     """A whole answer."""
-    return _response(200, to_json(value, inf_nan_mode="null"), headers)
+
+    async def respond(scope: Scope, receive: Receive, send: Send) -> None:
+        await answer(send, 200, as_body(value), "application/json", headers)
+
+    return respond
 
 
-def refusal(error: RefusedError) -> ASGIApp:
+def refusal(error: RefusedError) -> App:
     """An error."""
-    return _response(error.status, error.body, error.headers)
 
+    async def respond(scope: Scope, receive: Receive, send: Send) -> None:
+        await answer(send, error.status, error.body, "application/json", error.headers)
 
-def _response(status: int, body: bytes, headers: Sequence[tuple[str, str]]) -> ASGIApp:
-    from starlette.responses import Response
-
-    return Response(body, status, dict(headers), "application/json")
+    return respond
 
 
 async def nothing(scope: Scope, receive: Receive, send: Send) -> None:

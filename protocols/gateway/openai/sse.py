@@ -7,15 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import anyio
-from pydantic_core import to_json
 
 from ...messages import Json
-
-if TYPE_CHECKING:
-    from starlette.types import Receive, Scope, Send
+from ..asgi import Header, Receive, Scope, Send, as_body
 
 Heartbeat = Literal["comment", "empty", "off"]
 """What is sent while nothing happens, so that nobody in between takes the connection for dead: a comment, which some
@@ -38,7 +35,7 @@ def frame(value: Json, event: str = "") -> bytes:
         b'event: x\ndata: {"a":"b\\n"}\n\n'
     """
     name = f"event: {event}\n".encode() if event else b""
-    return name + b"data: " + to_json(value, inf_nan_mode="null") + b"\n\n"
+    return name + b"data: " + as_body(value) + b"\n\n"
 
 
 class Sink:
@@ -80,7 +77,7 @@ class EventStream:
     """What a heartbeat sends; empty: there is none."""
     seconds: float
     """Of silence before a heartbeat."""
-    headers: Sequence[tuple[str, str]] = field(default=())
+    headers: Sequence[Header] = field(default=())
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send the head, then whatever is produced."""
