@@ -65,8 +65,9 @@ def _text(line: str | bytes, most: int) -> str:
         raise UnfitError(f"at most {most} {unit}", "more")
     try:
         text = line if isinstance(line, str) else line.decode()
-    except UnicodeDecodeError as error:
-        raise UnfitError("UTF-8", "other bytes") from error
+        text.encode()
+    except UnicodeError as error:
+        raise UnfitError("text in UTF-8", "other bytes or half a surrogate pair") from error
     if text.startswith("\ufeff"):
         raise UnfitError("JSON", "a byte order mark")
     return text

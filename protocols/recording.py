@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from .contracts import Effect
-from .events import Attempted, Delegated, EffectFailed, EffectFinished
+from .events import Delegated, EffectFailed, EffectFinished, Happened
 from .messages import JsonReport
 
 
@@ -17,9 +17,9 @@ class Recording(Protocol):
     """
 
     async def recall(
-        self, path: str, effect: Effect[Any], n: int, emit: Callable[[Attempted], None]
+        self, path: str, effect: Effect[Any], n: int, emit: Callable[[Happened], None]
     ) -> EffectFinished | EffectFailed:
-        """The recorded end of an effect; failed tries of it are passed to `emit` as they were.
+        """The recorded end of an effect; what happened inside it, failed tries too, is passed to `emit` as it was.
 
         Raises:
             MissError: nothing that may stand for this request was recorded.

@@ -45,7 +45,7 @@ from ..protocols.messages import NOTHING_USED, Answer, Budget, Failure, Json, Js
 from ..protocols.recording import Recording
 from ..protocols.shapes import Shape
 from .calls import Cooling, Line, call, worst_case
-from .ledger import Account, narrower
+from .ledger import Account, Hold, narrower
 from .log import Log, in_doubt, stable
 
 T = TypeVar("T", default=Any)
@@ -143,13 +143,33 @@ class Place:
         return digest_of(self.run.encode(), stable(self.path).encode(), which.encode())
 
     async def _recall(self, recording: Recording, effect: Effect[T], n: int, key: str) -> T:
-        """Write down what the recording says; it is charged and not reserved, since it has been paid for."""
-        self._start(effect, n, key)
-        found = await recording.recall(self.path, effect, n, self.emit)
+        """Write down what the recording says; what it cost is booked as if it had been done."""
+        hold = await self._hold(effect)
+        booked = effect.worst if effect.reserves else in_doubt(effect.worst)  # of what is called off before its end
+        try:
+            self._start(effect, n, key)
+            found = await recording.recall(self.path, effect, n, self._relive)
+            booked = found.usage
+        finally:
+            if hold is not None:
+                hold.settle(booked)
+            else:
+                self.account.charge(booked)
         ended = found.model_copy(update={"path": self.path, "n": n, "digest": effect.digest})
-        self.account.charge(ended.usage)
         self.emit(ended)
         return _recorded(effect, ended)
+
+    async def _hold(self, effect: Effect[T]) -> Hold | None:
+        """Set aside the most that an effect can cost; None: it costs nothing, or `do` sees to it."""
+        if not effect.reserves or effect.worst is NOTHING_USED:
+            return None
+        return await self.account.reserve(effect.worst)
+
+    def _relive(self, event: Happened) -> None:
+        """Write down what happened inside a recorded effect; what it cost is charged here, as nobody else will."""
+        if isinstance(event, EffectFinished | EffectFailed):
+            self.account.charge(event.usage)
+        self.emit(event)
 
     async def recall(self, handoff: Delegated) -> JsonReport | None:
         """What came of a handoff when the run was recorded; None: it is to be done."""
@@ -161,8 +181,7 @@ class Place:
 
     async def _do(self, effect: Effect[T], n: int, key: str) -> T:
         log = self._desk.log
-        reserves = effect.reserves and effect.worst is not NOTHING_USED
-        hold = await self.account.reserve(effect.worst) if reserves else None
+        hold = await self._hold(effect)
         booked = effect.worst
         try:
             self._start(effect, n, key)

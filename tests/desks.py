@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from typing import Any
 
 from pydantic_core import from_json
@@ -56,7 +57,7 @@ def finding(request: Request) -> Said:
     if len(request.messages) == 1:
         return ToolCalls(("look_up", {"place": "shelf"}))
     first = request.messages[0]
-    task = from_json(first.text) if isinstance(first, UserMessage) else {}
+    task: dict[str, str] = from_json(first.text) if isinstance(first, UserMessage) else {}
     return Found(text=f"{task['question']} 42, with {task['password']}")
 
 
@@ -87,8 +88,8 @@ def desk() -> Supervisor[Login, str]:
 
 def worked(task: Login = LOGIN, *, run_id: str = "run-1") -> Outcome[str]:
     """Run the desk in virtual time to its end, the person's yes included."""
-    loop = VirtualLoop()
-    return loop.run(_worked(task, run_id, Settings(clock=VirtualClock(loop))))
+    with closing(VirtualLoop()) as loop:
+        return loop.run(_worked(task, run_id, Settings(clock=VirtualClock(loop))))
 
 
 async def _worked(task: Login, run_id: str, settings: Settings) -> Outcome[str]:

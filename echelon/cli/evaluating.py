@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from argparse import Namespace
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -64,17 +64,18 @@ def job_of(args: Namespace, suite: Suite) -> Job:
         UsageError: there is no such mode, or it needs a team.
     """
     from ..evals.suites.job import Job
+    from ..evals.suites.selection import digest
 
     manifest = suite.manifest
-    mode = args.mode or manifest.mode
+    mode = args.mode or manifest.mode or "recorded"
     team = args.team or (manifest.team if mode != "recorded" else "")
     return Job(
         suite=str(Path(args.suite)),
-        digest=suite.digest,
+        digest=digest(suite),
         mode=mode,
         team=team,
         trusted=bool(args.team),
-        scorers=tuple(args.scorer) or manifest.scorers,
+        scorers=tuple(args.scorer) or manifest.scorers or ("expectations",),
         judge=Path(args.judge).read_text(encoding="utf-8") if args.judge else "",
         judges=tuple(args.judge_model),
         models=tuple(args.model),
@@ -89,16 +90,17 @@ async def scored(args: Namespace, suite: Suite, job: Job, screen: Screen) -> Sco
     """Do the job, showing how far it is, and sum it up."""
     from ..evals.scoring.summary import Scored, scorecard
     from ..evals.suites.runner import Means, work
+    from ..evals.suites.selection import outlines
 
-    ids = suite.select(args.tag, args.scenario)
+    scenarios = outlines(suite, names=args.scenario, tags=args.tag)
     with Bar(screen.err, "scoring", quiet=args.json or args.quiet) as bar:
         means = Means(
             processes=args.processes, parallel=args.parallel, keep=None if args.fresh else KEPT, told=bar.hear
         )
-        measured = await work(job, ids, load_bench, means)
+        measured = await work(job, [one.id for one in scenarios], load_bench, means)
     variant = args.variant or job.team or "as recorded"
     told = Scored(suite=suite.manifest.name, variant=variant, mode=job.mode, repeats=job.repeats, seed=job.seed)
-    return scorecard(told, suite.outlines(ids), measured)
+    return scorecard(told, scenarios, measured)
 
 
 def rules_of(args: Namespace, suite: Suite) -> Sequence[Any]:
@@ -127,21 +129,22 @@ def read_card(path: Path) -> Scorecard:
 def write_reports(args: Namespace, card: Scorecard, suite: Suite) -> None:
     """Write the files that were asked for."""
     from ..evals.report.as_json import dumps
-    from ..evals.report.html.page import html
+    from ..evals.report.html.page import page
     from ..evals.report.junit import junit
     from ..evals.report.markdown import markdown
     from .graphs import graphs
 
-    for path, text in (
-        (args.output, dumps),
-        (args.junit, junit),
-        (args.markdown, markdown),
-        (args.html, lambda one: html(one, graphs(one, suite))),
-    ):
+    wanted: dict[str, Callable[[], str]] = {
+        args.output: lambda: dumps(card),
+        args.junit: lambda: junit(card),
+        args.markdown: lambda: markdown(card),
+        args.html: lambda: page(card, graphs(card, suite)),
+    }
+    for path, text in wanted.items():
         if path:
             target = Path(path)
             target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_text(text(card), encoding="utf-8")
+            target.write_text(text(), encoding="utf-8")
 
 
 def tell(card: Scorecard, found: Sequence[Any], screen: Screen) -> None:
@@ -163,18 +166,20 @@ async def replay_command(args: Namespace, screen: Screen) -> int:
     """Replay scenarios and show where they left their recordings; exit code 1 if any did."""
     from ..evals.suites.job import Job
     from ..evals.suites.runner import Means, work
+    from ..evals.suites.selection import digest, outlines
 
     suite = opened(args)
     job = Job(
         suite=str(Path(args.suite)),
-        digest=suite.digest,
+        digest=digest(suite),
         mode=args.mode,
         team=args.team or suite.manifest.team,
         trusted=bool(args.team),
         scorers=(),
         tolerate=tuple(args.same),
     )
-    measured = await work(job, suite.select((), args.scenario), load_bench, Means())
+    ids = [one.id for one in outlines(suite, names=args.scenario)]
+    measured = await work(job, ids, load_bench, Means())
     if args.json:
         screen.json([one.model_dump(mode="json", include=REPLAYED) for one in measured])
     else:

@@ -22,7 +22,7 @@ def graphs(card: Scorecard, suite: Suite) -> dict[tuple[str, int], str]:
     for one in wanted:
         if len(found) == MOST:
             break
-        entries = suite.load(one.scenario).entries
+        entries = suite.scenario(one.scenario).entries
         if any(entry.event.type == "planned" and entry.event.path == "" for entry in entries):
             found[one.scenario, one.repeat] = svg(drawing.plan(entries))
     return found

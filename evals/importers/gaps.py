@@ -57,7 +57,7 @@ NEEDS: Final[Mapping[Gap, Need]] = {
     "caching": Need("which input tokens a cache served", (), ("cost",)),
     "prices": Need("what a call cost in USD", (), ("cost", "router")),
     "timings": Need("when something began and ended", (), ("latency",)),
-    "retries": Need("tries before the last one, and whether a failure may pass", (), ("cost",)),
+    "retries": Need("tries before the last one, what was reserved, whether a failure may pass", (), ("cost",)),
     "handoffs": Need("who gave work to whom", ("decisions", "reroute"), ("routing", "delegation", "router")),
     "decisions": Need("candidates, reasons and propensities of choices", ("decisions",), ("router",)),
     "plans": Need("the plan that the work followed", (), ("plan",)),

@@ -116,7 +116,7 @@ def _call(span: Span, lacks: Lacking) -> ModelCall:
     offered = tuple(card for card in tools if card is not None)
     head = chat.head_of(instructions, offered, _object(llm["invocation_parameters"]), lacks)
     answers = listed(llm["output_messages"])
-    note(lacks, "replies", not answers)
+    note(lacks, "replies", not answers and not span.failed)
     note(lacks, "content", max(0, len(answers) - 1))
     answer = _said(answers[0]["message"], lacks) if answers else Said(role="assistant")
     finish = llm["finish_reason"].text("")
@@ -131,7 +131,7 @@ def _call(span: Span, lacks: Lacking) -> ModelCall:
         written=before["cache_write"].count(),
         reasoning=after["reasoning"].count(),
     )
-    usage = tokens.usage(llm["cost"]["total"].number(), lacks)
+    usage = tokens.usage(llm["cost"]["total"].number(), Lacking() if span.failed else lacks)
     return ModelCall(
         model=request or llm["model_name"].text(""),
         head=head,

@@ -98,7 +98,7 @@ def _call(span: Span, lacks: Lacking) -> ModelCall:
     note(lacks, "messages", not messages)
     note(lacks, "instructions", not instructions)
     answers = _attribute(span, OUTPUT).items()
-    note(lacks, "replies", not answers)
+    note(lacks, "replies", not answers and not span.failed)
     note(lacks, "content", max(0, len(answers) - 1))
     answer = _said(answers[0], lacks)[0] if answers else Said(role="assistant")
     finish = next((reason.text("") for reason in at[FINISHED].items()), answer.finish)
@@ -110,7 +110,7 @@ def _call(span: Span, lacks: Lacking) -> ModelCall:
         written=at["gen_ai.usage.cache_creation.input_tokens"].count(),
         reasoning=at["gen_ai.usage.reasoning.output_tokens"].count(),
     )
-    usage = tokens.usage(None, lacks)
+    usage = tokens.usage(None, Lacking() if span.failed else lacks)
     return ModelCall(
         model=at["gen_ai.request.model"].text(""),
         head=_head(span, instructions, lacks),

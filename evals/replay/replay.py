@@ -5,6 +5,7 @@ Enter virtual time first (`evals.virtual.in_virtual_time`), so that what took a 
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
@@ -17,6 +18,7 @@ from ...protocols.events import RunStarted
 from ...protocols.prices import Price
 from ...supervisor.runs import Entry, Outcome, Settings, history, resume, run
 from ..scenario import Scenario
+from ..scenarios.redaction import Redactor
 from .canonical import Simplify, simplifier
 from .modes import Mode, Strict
 from .outside import closed
@@ -47,8 +49,11 @@ async def replay(
         mode: what may stand for what: `Strict`, `Structural`, `Decisions` or `Reroute`.
         settings: models that the run lent, if they are others than it had; clock, labels, origin and tags are the
             recording's.
-        redact: what the scenario was redacted by, so that requests can be compared with redacted ones.
+        redact: what the scenario was redacted by, so that requests can be compared with redacted ones; None: what
+            redacts by default, if it was redacted at all.
     """
+    if redact is None and scenario.header.redactions:
+        redact = Redactor().apply
     simplify = simplifier(scenario.header.volatile, redact)
     stage = Stage(scenario, worker, [model.name for model in settings.models], simplify)
     world = RecordedWorld(stage, mode)
@@ -101,24 +106,30 @@ def _as_recorded(settings: Settings, started: RunStarted, stage: Stage, world: R
         settings,
         models=settings.models or [StandIn(name, stage.price(name)) for name in stage.lent()],
         recording=world,
-        clock=RecordedClock(stage.tape.entries[0].at, anyio.current_time()),
+        clock=RecordedClock(stage.tape.entries[0].at),
         labels=started.labels,
         origin=started.origin,
         tags=started.tags,
     )
 
 
-@dataclass(frozen=True, slots=True)
 class RecordedClock:
-    """The wall clock of a replay: it begins when the recorded run did, and goes with the event loop's."""
+    """The wall clock of a replay: it begins when the recorded run did, and goes with the event loop's.
 
-    at: float
-    begun: float
-    """On the event loop's clock."""
+    Args:
+        at: when the recorded run began, in seconds since the epoch.
+    """
+
+    def __init__(self, at: float) -> None:
+        try:
+            self._time = asyncio.get_running_loop().time  # asked for every event, and ten times as fast as anyio's
+        except RuntimeError:
+            self._time = anyio.current_time
+        self._ahead = at - self._time()
 
     def now(self) -> float:
         """Seconds since the epoch."""
-        return self.at + anyio.current_time() - self.begun
+        return self._ahead + self._time()
 
 
 @dataclass(frozen=True, slots=True)

@@ -114,7 +114,8 @@ class Replay:
             f"{counts.missed} missed, {counts.unused} unused"
         ]
         lines += [self.error] if self.error else []
-        lines += map(str, self.misses)
+        told = self.divergence.step if self.divergence is not None and self.divergence.what == "request" else None
+        lines += [str(miss) for miss in self.misses if miss.path != told]
         if self.divergence is not None:
             lines += _shown(self.divergence)
         if self.unused:

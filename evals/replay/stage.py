@@ -66,7 +66,7 @@ class Stage:
 
     def enter(self, path: str, handoff: Delegated) -> Post | None:
         """Who works at this place; None: somebody who leads others and hands work over in turn."""
-        above = self._name(handoff.path)
+        above = self._name(path.rpartition("/")[0])
         name = self._names[path] = f"{above}/{handoff.worker}"
         worker = self._members.get(name)
         if worker is None or worker.card.depth:

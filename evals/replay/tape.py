@@ -16,6 +16,7 @@ from ...protocols.events import (
     EffectFailed,
     EffectFinished,
     EffectStarted,
+    Event,
     Migrated,
     Parked,
     Reported,
@@ -31,6 +32,8 @@ from .request import whole
 Place = tuple[str, str, int]
 """Where an effect happened: path, kind, n."""
 
+EffectEvent = EffectStarted | EffectFinished | EffectFailed
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Recorded:
@@ -42,8 +45,9 @@ class Recorded:
     """None: it was cut off, and never begun again."""
     seconds: float
     """From start to end; 0 if a crash came in between, since nobody knows."""
-    tries: tuple[tuple[float, Attempted], ...]
-    """Failed tries, each with the seconds since the start."""
+    inside: tuple[tuple[float, Event], ...]
+    """What happened inside it, each with the seconds since the start: failed tries of a call of a model, and all that a
+    function which is an effect as a whole did at its place and below."""
 
     @property
     def place(self) -> Place:
@@ -97,27 +101,26 @@ class Tape:
     @once
     def effects(self) -> dict[Place, Recorded]:
         """Every touch of the world by its place, in the order in which they were (last) begun."""
-        starts: dict[Place, tuple[EffectStarted, float, int]] = {}
-        ends: dict[Place, tuple[EffectFinished | EffectFailed, float, int]] = {}
-        tries: defaultdict[Place, list[tuple[float, Attempted]]] = defaultdict(list)
+        under_way: dict[Place, _UnderWay] = {}
+        found: dict[Place, Recorded | None] = {}
         drive = 0
         for entry in self.entries:
-            match entry.event:
-                case EffectStarted() as event:
-                    place = (event.path, event.kind, event.n)
-                    starts.pop(place, None)
-                    tries.pop(place, None)  # of a call that a crash cut off
-                    starts[place] = (event, entry.at, drive)
-                case EffectFinished() | EffectFailed() as event:
-                    ends[event.path, event.kind, event.n] = (event, entry.at, drive)
-                case Attempted() as event:
-                    if (place := _call_of(event, starts, ends)) is not None:
-                        tries[place].append((entry.at - starts[place][1], event))
-                case Claimed():
-                    drive += 1
-                case _:
-                    pass
-        return {place: _recorded(start, ends.get(place), tries.get(place, ())) for place, start in starts.items()}
+            event = entry.event
+            drive += isinstance(event, Claimed)
+            for outer in _around(event, under_way):
+                outer.inside.append((entry.at - outer.at, event))
+            if isinstance(event, EffectStarted):
+                place = (event.path, event.kind, event.n)
+                cut_off = under_way.pop(place, None)
+                kept = [(0.0, one) for _, one in cut_off.inside if not isinstance(one, Attempted)] if cut_off else []
+                found.pop(place, None)
+                found[place], under_way[place] = None, _UnderWay(event, entry.at, drive, kept)
+            elif isinstance(event, EffectFinished | EffectFailed):
+                place = (event.path, event.kind, event.n)
+                if (begun := under_way.pop(place, None)) is not None:
+                    found[place] = begun.ended(event, entry.at, drive)
+        left = {place: begun.ended(None, begun.at, drive) for place, begun in under_way.items()}
+        return {place: recorded or left[place] for place, recorded in found.items()}
 
     @once
     def by_request(self) -> dict[tuple[str, str, str], list[Recorded]]:
@@ -233,25 +236,31 @@ def is_within(path: str, place: str) -> bool:
     return path == place or path.startswith(f"{place}/")
 
 
-def _call_of(
-    event: Attempted, starts: dict[Place, tuple[EffectStarted, float, int]], ends: Mapping[Place, object]
-) -> Place | None:
-    """The model call under way of which this was a try."""
-    under_way = [place for place in starts if place[:2] == (event.path, "model") and place not in ends]
-    of_model = [place for place in under_way if fields(starts[place][0].request).get("model") == event.model]
-    return next(iter(of_model or under_way), None)
+@dataclass(frozen=True, slots=True)
+class _UnderWay:
+    """An effect that has begun."""
+
+    start: EffectStarted
+    at: float
+    drive: int
+    inside: list[tuple[float, Event]]
+
+    def ended(self, end: EffectFinished | EffectFailed | None, at: float, drive: int) -> Recorded:
+        """What it has come to."""
+        seconds = max(0.0, at - self.at) if drive == self.drive else 0.0
+        return Recorded(self.start, end, seconds, tuple(self.inside))
 
 
-def _recorded(
-    start: tuple[EffectStarted, float, int],
-    end: tuple[EffectFinished | EffectFailed, float, int] | None,
-    tries: Sequence[tuple[float, Attempted]],
-) -> Recorded:
-    event, at, drive = start
-    if end is None:
-        return Recorded(event, None, 0.0, tuple(tries))
-    ended, until, last = end
-    return Recorded(event, ended, max(0.0, until - at) if drive == last else 0.0, tuple(tries))
+def _around(event: Event, under_way: Mapping[Place, _UnderWay]) -> Iterator[_UnderWay]:
+    """The effects inside which this happened."""
+    if isinstance(event, Attempted):
+        here = [begun for place, begun in under_way.items() if place[:2] == (event.path, "model")]
+        of_model = [begun for begun in here if fields(begun.start.request).get("model") == event.model]
+        yield from (of_model or here)[:1]
+    for (path, kind, n), begun in under_way.items():
+        itself = isinstance(event, EffectEvent) and (event.path, event.kind, event.n) == (path, kind, n)
+        if kind == "call" and is_within(event.path, path) and not itself:
+            yield begun
 
 
 def _given(entry: Entry, taken: set[str]) -> Answer | None:

@@ -17,7 +17,7 @@ import anyio
 
 from ...protocols.contracts import Effect
 from ...protocols.errors import MissError
-from ...protocols.events import Attempted, Delegated, EffectFailed, EffectFinished
+from ...protocols.events import Delegated, EffectFailed, EffectFinished, EffectStarted, Happened
 from ...protocols.messages import Json, JsonReport, Question
 from ..scoring.places import stable
 from .difference import difference
@@ -63,7 +63,7 @@ class RecordedWorld:
         self.misses: list[MissError] = []
 
     async def recall(
-        self, path: str, effect: Effect[Any], n: int, emit: Callable[[Attempted], None]
+        self, path: str, effect: Effect[Any], n: int, emit: Callable[[Happened], None]
     ) -> EffectFinished | EffectFailed:
         """The recorded end of an effect, after the time that it took.
 
@@ -78,9 +78,11 @@ class RecordedWorld:
             raise self._missed(path, effect, n)
         self._used.add(recorded.place)
         passed = 0.0
-        for after, tried in recorded.tries:
+        for after, event in recorded.inside:
             passed = await _until(after, passed)
-            emit(tried)
+            emit(event)
+            if isinstance(event, EffectStarted):
+                self._used.add((event.path, event.kind, event.n))
         await _until(recorded.seconds, passed)
         if recorded.end is None:
             raise await self._never(

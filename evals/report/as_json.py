@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Mapping, Sequence
+from typing import cast
 
 from pydantic import ValidationError
 
@@ -20,7 +22,7 @@ from .order import arranged
 
 DIGITS = 12
 MOST_BYTES = 64 * 1024 * 1024
-"""A scorecard of 1,000 scenarios with four repeats has about 10 MiB."""
+"""A scorecard of 1,000 scenarios with four repeats has about 20 MB."""
 MOST_FAULTS = 8
 SHAPE = "a scorecard as `--json` writes it"
 
@@ -52,11 +54,15 @@ def loads(data: str | bytes) -> Scorecard:
 
 
 def _stable(value: Json) -> Json:
-    if isinstance(value, dict):
-        return {key: _stable(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_stable(item) for item in value]
-    return _number(value) if isinstance(value, float) else value
+    match value:
+        case dict():
+            return {key: _stable(item) for key, item in cast("Mapping[str, Json]", value).items()}
+        case list():
+            return [_stable(item) for item in cast("Sequence[Json]", value)]
+        case float():
+            return _number(value)
+        case _:
+            return value
 
 
 def _number(value: float) -> float | str:

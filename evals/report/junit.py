@@ -48,11 +48,12 @@ def junit(card: Scorecard) -> str:
     told = arranged(card)
     runs = [_run(one, told) for one in told.measured]
     rules = [] if told.gate is None else [_rule(ruling, told) for ruling in told.gate.rulings]
+    rated = [] if told.gate is None else list(_suite(f"{told.suite}: gate", rules, [("verdict", told.gate.verdict)]))
     parts = [
         '<?xml version="1.0" encoding="UTF-8"?>',
         f"<testsuites {_attributes(name='echelon', **_counts([*runs, *rules]))}>",
         *_suite(told.suite, runs, _properties(told)),
-        *([] if told.gate is None else _suite(f"{told.suite}: gate", rules, [("verdict", told.gate.verdict)])),
+        *rated,
         "</testsuites>",
     ]
     return "\n".join(parts) + "\n"

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from ..scorecard import Comparison, Difference, Gate, Measured, Metric, Scorecard, Unit
 from .figures import DASH, bare, change, full, interval, percent, share
 from .order import arranged
-from .summary import MODES, SIGNS, cautions, headline, name_of, reading, reason, state_of, verdict
+from .summary import MODES, SIGNS, cautions, headline, name_of, reading, reason, state_of, units, verdict
 from .text import excerpt, line, many
 
 MOST_FAILING = 20
@@ -120,11 +120,11 @@ def _changes(card: Scorecard) -> Iterator[str]:
     comparison = card.comparison
     if comparison is None:
         return
-    units = {metric.name: metric.unit for metric in card.metrics}
+    unit = units(card)
     yield f"### Against {escape(comparison.baseline)}"
     yield ""
     heads = ("metric", "baseline", "this", "difference", "interval", "p (Holm)", "detectable", ">scenarios", "reading")
-    yield from _table(heads, (_difference(one, units.get(one.metric, "score")) for one in comparison.differences))
+    yield from _table(heads, (_difference(one, unit[one.metric]) for one in comparison.differences))
     yield ""
     yield _changed(comparison)
 
@@ -149,7 +149,9 @@ def _changed(comparison: Comparison) -> str:
         return "No scenario changed its success."
     names = ", ".join(escape(name) for name in comparison.changed[:MOST_CHANGED])
     more = len(comparison.changed) - MOST_CHANGED
-    return f"{many(len(comparison.changed), 'scenario')} changed: {names}" + (f" and {more:,} more" if more > 0 else "")
+    return f"{many(len(comparison.changed), 'scenario')} changed success: {names}" + (
+        f" and {more:,} more" if more > 0 else ""
+    )
 
 
 def _failing(card: Scorecard) -> Iterator[str]:

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Literal, get_args
 
-from ..scorecard import Difference, Measured, Metric, Mode, Scorecard
+from ..scorecard import Difference, Measured, Metric, Mode, Scorecard, Unit
 from .text import many
 
 State = Literal["failed", "broken", "unevaluable", "unscored", "succeeded"]
@@ -57,9 +57,9 @@ def tally(measured: Iterable[Measured]) -> dict[State, int]:
 
 
 def worst(measured: Iterable[Measured]) -> State:
-    """The state of a scenario: that of its repeats which asks for attention most; without repeats unscored."""
-    found = {state_of(one) for one in measured}
-    return next((state for state in STATES if state in found), "unscored")
+    """The state of a scenario: that of its repeats, of which there is at least one, which asks for attention most."""
+    found: list[State] = [state_of(one) for one in measured]
+    return min(found, key=STATES.index)
 
 
 def verdict(card: Scorecard) -> Verdict:
@@ -79,7 +79,7 @@ def headline(card: Scorecard) -> str:
     """
     if card.gate is None:
         return f"No gate: {outcome(card)}"
-    rulings = Counter(ruling.verdict for ruling in card.gate.rulings)
+    rulings = Counter[str](ruling.verdict for ruling in card.gate.rulings)
     said = ", ".join(
         f"{rulings[word]} {said}"
         for word, said in (("fail", "failed"), ("inconclusive", "inconclusive"), ("pass", "passed"))
@@ -153,6 +153,14 @@ def reading(difference: Difference) -> str:
     if difference.better == "neither":
         return "other"
     return "better" if (difference.difference > 0) == (difference.better == "higher") else "worse"
+
+
+def units(card: Scorecard) -> dict[str, Unit]:
+    """The unit of each metric by its name; a compared metric that is not among them is a score."""
+    compared = () if card.comparison is None else card.comparison.differences
+    found: dict[str, Unit] = {one.metric: "score" for one in compared}
+    found.update((metric.name, metric.unit) for metric in card.metrics)
+    return found
 
 
 def telling(card: Scorecard) -> tuple[Metric, ...]:

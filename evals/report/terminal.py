@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from ..scorecard import Comparison, Gate, Measured, Metric, Scorecard, Unit
+from ..scorecard import Comparison, Difference, Gate, Measured, Metric, Scorecard, Unit
 from .figures import DASH, bare, change, full, interval, share
 from .order import arranged, by_scenario
-from .summary import STATES, reading, reason, state_of, worst
+from .summary import STATES, reading, reason, state_of, units, worst
 from .text import line
 
 MOST_SCENARIOS = 40
@@ -62,24 +62,23 @@ def metrics(told: Sequence[Metric]) -> Table:
 def comparison(card: Scorecard) -> Table:
     """Each metric beside the baseline's."""
     told = Comparison(baseline="", differences=()) if card.comparison is None else card.comparison
-    units = {metric.name: metric.unit for metric in card.metrics}
-
-    def row(unit: Unit, i: int) -> tuple[str, ...]:
-        one = told.differences[i]
-        return (
-            line(one.metric),
-            full(one.baseline, unit),
-            full(one.found, unit),
-            change(one.difference, unit),
-            _between(one.low, one.high, unit),
-            "" if one.p is None else share(one.p),
-            "" if one.detectable is None else bare(one.detectable, unit),
-            reading(one),
-        )
-
+    unit = units(card)
     columns = ("metric", "baseline", "this", "difference", "interval", "p (Holm)", "detectable", "reading")
-    rows = tuple(row(units.get(one.metric, "score"), i) for i, one in enumerate(told.differences))
+    rows = tuple(_difference(one, unit[one.metric]) for one in told.differences)
     return Table(title=f"against {line(told.baseline)}", columns=columns, rows=rows)
+
+
+def _difference(one: Difference, unit: Unit) -> tuple[str, ...]:
+    return (
+        line(one.metric),
+        full(one.baseline, unit),
+        full(one.found, unit),
+        change(one.difference, unit),
+        _between(one.low, one.high, unit),
+        "" if one.p is None else share(one.p),
+        "" if one.detectable is None else bare(one.detectable, unit),
+        reading(one),
+    )
 
 
 def scenarios(card: Scorecard, most: int) -> Table:

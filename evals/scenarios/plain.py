@@ -49,7 +49,7 @@ def plain(value: object, depth: int = 0) -> Json:
             pairs = cast("Mapping[Any, object]", value).items()
             return {_name(name): plain(found, depth + 1) for name, found in pairs}
         case Set():
-            return sorted(plain(one, depth + 1) for one in cast("Set[object]", value))
+            return sorted(_name(one) for one in cast("Set[object]", value))
         case list() | tuple():
             return [plain(one, depth + 1) for one in cast("list[object]", value)]
         case _:
@@ -118,7 +118,7 @@ def _text(text: str) -> str:
 
 def _name(name: object) -> str:
     if not isinstance(name, str):
-        raise UnfitError("fields with names", f"a {type(name).__name__}")
+        raise UnfitError("names that are text", f"a {type(name).__name__}")
     return _text(name)
 
 

@@ -73,7 +73,7 @@ class Redactor:
         """Refuse what would take out everything or nothing."""
         if short := [place for place, secret in enumerate(self.secrets) if len(secret) < SHORTEST]:
             raise UsageError(f"redactor: expected secrets of at least {SHORTEST} characters, found shorter: {short}")
-        if not all(squeezed(one) for pattern in self.fields for one in _parts(pattern) if one != "*"):
+        if not all(one for _, pattern in self._patterns for one in pattern):
             raise UsageError(f"redactor: expected names or pointers of fields, found {self.fields!r}")
 
     def apply(self, value: Json) -> Json:
@@ -82,15 +82,17 @@ class Redactor:
 
     def kind(self, path: tuple[str, ...]) -> str:
         """The kind of secret that the field at this path holds; "": none."""
-        for pattern in self._patterns:
+        for kind, pattern in self._patterns:
             end = path[-len(pattern) :]
             if len(end) == len(pattern) and all(p in ("*", squeezed(one)) for p, one in zip(pattern, end, strict=True)):
-                return pattern[-1] if pattern[-1] != "*" else "field"
+                return kind
         return kind_of(path[-1]) if path else ""
 
     @once
-    def _patterns(self) -> list[tuple[str, ...]]:
-        return [tuple("*" if one == "*" else squeezed(one) for one in _parts(pattern)) for pattern in self.fields]
+    def _patterns(self) -> list[tuple[str, tuple[str, ...]]]:
+        """Kind and names of each field that the user has named."""
+        split = [pattern.removeprefix("/").split("/") for pattern in self.fields]
+        return [(_kind(parts[-1]), tuple("*" if one == "*" else squeezed(one) for one in parts)) for parts in split]
 
     @once
     def registered(self) -> Mapping[str, str]:
@@ -269,8 +271,12 @@ def _embedded(text: str) -> Json:
     return value if is_object(value) or is_list(value) else None
 
 
-def _parts(pattern: str) -> list[str]:
-    return pattern.removeprefix("/").split("/")
+def _kind(name: str) -> str:
+    """A field's name as it stands in placeholders."""
+    return _FOREIGN.sub("_", name.lower()).strip("_")[:40] or "field"
+
+
+_FOREIGN = re.compile(r"[^a-z0-9]+")
 
 
 @lru_cache(maxsize=512)

@@ -40,18 +40,34 @@ def _of_k(estimate: Estimate, k: int) -> Callable[[Sequence[tuple[int, int]]], f
 
 
 def cost(tasks: Tasks, how: Bootstrap) -> Iterator[Metric]:
-    """What runs cost, cached and uncached; per success over all runs; and what reviewing and repeating took of it."""
-    yield mean(Kind("cost_per_run", "cost", "usd", "lower"), _usd(tasks), how)
-    plain = {task: [run.usd_uncached for run in runs] for task, runs in tasks.items()}
-    yield mean(Kind("cost_per_run_uncached", "cost", "usd", "lower"), plain, how)
-    yield _per_success(tasks, how)
-    for name, part in (("retry_share", _again), ("reviewer_share", _reviewing)):
-        shares = {task: (math.fsum(map(part, runs)), math.fsum(map(_spent, runs))) for task, runs in tasks.items()}
-        yield ratio(Kind(name, "cost", "share", "neither"), shares, how, of=" of nothing spent")
+    """What runs cost, cached and uncached; per success over all runs; and what reviewing and repeating took of it.
+
+    A run that called models and has no tokens is one of which nobody knows what it cost: it is left out, and said so.
+    """
+    known = {task: found for task, runs in tasks.items() if (found := [run for run in runs if is_known(run)])}
+    lost = sum(len(runs) for runs in tasks.values()) - sum(len(runs) for runs in known.values())
+    note = f"{lost} runs of unknown cost left out" if lost and known else ""
     calls = {task: [float(run.usage.calls) for run in runs] for task, runs in tasks.items()}
-    tokens = {task: [float(run.usage.tokens) for run in runs] for task, runs in tasks.items()}
     yield mean(Kind("calls_per_run", "cost", "count", "lower"), calls, how)
-    yield mean(Kind("tokens_per_run", "cost", "count", "lower"), tokens, how)
+    if not known:
+        unknown = "undefined: nobody recorded what calls cost"
+        for name in ("cost_per_run", "cost_per_success"):
+            yield plain(Kind(name, "cost", "usd", "lower"), None, len(tasks), how, unknown)
+        return
+    yield mean(Kind("cost_per_run", "cost", "usd", "lower"), _usd(known), how, note)
+    bare = {task: [run.usd_uncached for run in runs] for task, runs in known.items()}
+    yield mean(Kind("cost_per_run_uncached", "cost", "usd", "lower"), bare, how, note)
+    yield _per_success(known, how)
+    for name, part in (("retry_share", _again), ("reviewer_share", _reviewing)):
+        shares = {task: (math.fsum(map(part, runs)), math.fsum(map(_spent, runs))) for task, runs in known.items()}
+        yield ratio(Kind(name, "cost", "share", "neither"), shares, how, of=" nothing was spent")
+    tokens = {task: [float(run.usage.tokens) for run in runs] for task, runs in known.items()}
+    yield mean(Kind("tokens_per_run", "cost", "count", "lower"), tokens, how, note)
+
+
+def is_known(run: Measured) -> bool:
+    """Whether it is known what a run cost."""
+    return not run.usage.calls or bool(run.usage.tokens or run.usage.usd)
 
 
 def _usd(tasks: Tasks) -> dict[str, list[float]]:
@@ -87,6 +103,10 @@ def _per_success(tasks: Tasks, how: Bootstrap) -> Metric:
 
 
 def latency(tasks: Tasks, how: Bootstrap) -> Iterator[Metric]:
-    """Seconds per run on the run's clock, waits for people left out."""
+    """Seconds per run on the run's clock, waits for people left out; undefined where no times were recorded."""
     seconds = {task: [run.seconds for run in runs] for task, runs in tasks.items()}
-    yield mean(Kind("seconds_per_run", "latency", "seconds", "lower"), seconds, how)
+    kind = Kind("seconds_per_run", "latency", "seconds", "lower")
+    if any(any(found) for found in seconds.values()):
+        yield mean(kind, seconds, how)
+    else:
+        yield plain(kind, None, len(tasks), how, "undefined: no times were recorded")

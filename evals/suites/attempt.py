@@ -12,8 +12,9 @@ from ...protocols.contracts import Worker
 from ...protocols.errors import EchelonError, UsageError
 from ...protocols.messages import Budget
 from ...supervisor.runs import Entry, run
-from ..replay.modes import Decisions, Mode, Reroute, Strict, Structural
+from ..replay.modes import Decisions, Mode, Strict, Structural
 from ..replay.replay import replay
+from ..replay.reroute import Reroute
 from ..scenario import Scenario
 from ..scorecard import Coverage, Measured, Replayed
 from ..scoring.measure import measure
@@ -64,14 +65,15 @@ async def _live(scenario: Scenario, job: Job, bench: Bench, worker: Worker, repe
 
 
 async def _replayed(scenario: Scenario, job: Job, bench: Bench, worker: Worker, repeat: int) -> Tried:
-    found = await replay(worker, scenario, mode=mode_of(job))
+    found = await replay(worker, scenario, mode=mode_of(job), settings=bench.settings)
+    missed = found.error or (str(found.misses[0]) if found.misses else "")
     return Tried(
         scenario=scenario,
         repeat=repeat,
         entries=found.entries,
-        unevaluable=found.error,
+        unevaluable=missed,
         replayed=found.replayed,
-        coverage=found.coverage if found.coverage.total or not found.error else Coverage(unevaluable=1),
+        coverage=found.coverage,
     )
 
 

@@ -7,6 +7,7 @@ from typing import Final
 
 from ...protocols.errors import UsageError
 from ..scorecard import Better, Comparison, Difference, Measured, Scorecard
+from ..scoring.outcomes import is_known
 from ..statistics.comparison import Compared, Contrast, Repeats, compare
 from ..statistics.gate import Rule, gate
 from ..statistics.intervals import Bootstrap
@@ -26,11 +27,11 @@ def _routed(one: Measured) -> float | None:
 READINGS: Final[Mapping[str, tuple[Better, Reading]]] = {
     "success": ("higher", _success),
     "routing": ("higher", _routed),
-    "usd": ("lower", lambda one: one.usage.usd),
-    "usd_uncached": ("lower", lambda one: one.usd_uncached),
+    "usd": ("lower", lambda one: one.usage.usd if is_known(one) else None),
+    "usd_uncached": ("lower", lambda one: one.usd_uncached if is_known(one) else None),
     "calls": ("lower", lambda one: float(one.usage.calls)),
-    "tokens": ("lower", lambda one: float(one.usage.tokens)),
-    "seconds": ("lower", lambda one: one.seconds),
+    "tokens": ("lower", lambda one: float(one.usage.tokens) if is_known(one) else None),
+    "seconds": ("lower", lambda one: one.seconds or None),
 }
 """What is compared, by scenario: which way is better, and how it is read; None: unknown of this run."""
 

@@ -126,7 +126,7 @@ def _offline(suite: Suite, job: Job, bench: Bench, ids: Sequence[str]) -> list[M
 
 
 async def _replays(suite: Suite, job: Job, bench: Bench, ids: Sequence[str]) -> list[Tried]:
-    scenarios = (suite.load(name) for name in ids)
+    scenarios = (suite.scenario(name) for name in ids)
     return [await attempt(one, job, bench, repeat) for one in scenarios for repeat in range(job.repeats)]
 
 
@@ -140,7 +140,7 @@ async def _live(suite: Suite, job: Job, bench: Bench, ids: Sequence[str], parall
 
     async def one(name: str, repeat: int) -> None:
         async with limiter:
-            found.append(await judged(await attempt(suite.load(name), job, bench, repeat), bench.scorers))
+            found.append(await judged(await attempt(suite.scenario(name), job, bench, repeat), bench.scorers))
 
     async with anyio.create_task_group() as group:
         for name in ids:

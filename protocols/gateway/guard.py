@@ -99,7 +99,7 @@ class Guard:
         if scope["type"] not in ("http", "websocket"):
             await self._app(scope, receive, send)
             return
-        wording = next((wording for prefix, wording in self._wordings if _is_below(scope["path"], prefix)), plainly)
+        wording = next((wording for prefix, wording in self._wordings if is_below(scope["path"], prefix)), plainly)
         exchange = Exchange(scope, receive, send, self._serving.caps, wording, self._guest(scope))
         if (refused := self._at_the_door(scope)) is not None:
             await exchange.refuse(refused)
@@ -240,7 +240,13 @@ class Exchange:
 _CLOSE: tuple[Header, ...] = (("connection", "close"),)
 
 
-def _is_below(path: str, prefix: str) -> bool:
+def is_below(path: str, prefix: str) -> bool:
+    """Whether an address is this one, or lies under it.
+
+    Example:
+        >>> is_below("/v1/models", "/v1"), is_below("/v10", "/v1")
+        (True, False)
+    """
     return path == prefix or path.startswith(f"{prefix}/")
 
 

@@ -37,7 +37,7 @@ def routes(serving: Serving) -> Sequence[BaseRoute]:
     """Where a person logs in and out."""
     from starlette.routing import Route
 
-    return [Route("/login", _Login(serving)), Route("/logout", _logout, methods=["POST"])]
+    return [Route("/login", _Login(serving)), Route("/logout", _Logout())]
 
 
 class _Login:
@@ -66,8 +66,15 @@ class _Login:
         await _sent_on(send, onward, session.as_header(cookie, secure=scope.get("scheme") == "https"))
 
 
-async def _logout(scope: Scope, receive: Receive, send: Send) -> None:
-    await _sent_on(send, "/login", session.as_header("", secure=scope.get("scheme") == "https"))
+class _Logout:
+    """The end of a session."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """End it; only a page of ours may ask for that."""
+        if scope["method"] != "POST":
+            await refuse(scope, send, Refused(status=405, message="Only POST is allowed here."))
+            return
+        await _sent_on(send, "/login", session.as_header("", secure=scope.get("scheme") == "https"))
 
 
 def local(address: str) -> str:

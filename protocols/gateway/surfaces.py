@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from ..errors import MissingExtraError
-from .asgi import Refused
 from .runs import Runs
 from .serving import Serving, Surface
 

@@ -10,7 +10,7 @@ from ...scorecard import Difference, Metric, Unit
 from ..figures import bare, change, interval
 from ..summary import reading
 from .axis import Axis, axis
-from .markup import Html, joined, tag
+from .markup import NOTHING, Html, joined, tag
 
 LINE, WITH_ENDS = 20, 32
 """Heights in pixels, without and with the ends of the axis below."""
@@ -31,10 +31,10 @@ def row(title: str, height: int, *inside: Html | Iterable[Html]) -> Html:
     return tag("svg", tag("title", title), *inside, class_="bar", height=height, role="img", aria_label=title)
 
 
-def interval_bar(metric: Metric) -> Html | str:
+def interval_bar(metric: Metric) -> Html:
     """The interval as a bar and the value as a dot; shares from 0 to 1, others to the number at the right end."""
     if metric.value is None or math.isinf(metric.value):
-        return ""
+        return NOTHING
     ends = [end for end in (metric.low, metric.high) if end is not None]
     if metric.unit == "share":
         scale = Axis(low=0.0, high=1.0, ticks=(0.0, 0.5, 1.0))
@@ -62,9 +62,9 @@ def _track(scale: Axis) -> Html:
     return joined(tag("line", x1="0", x2="100%", y1=10, y2=10, class_="track"), ticks)
 
 
-def _range(ends: Sequence[float], scale: Axis) -> Html | str:
+def _range(ends: Sequence[float], scale: Axis) -> Html:
     if len(ends) < 2:
-        return ""
+        return NOTHING
     low, high = scale.at(ends[0]), scale.at(ends[1])
     return tag("rect", x=at(low), width=at(max(0.0, high - low)), y=7, height=6, rx=3, class_="range")
 
@@ -76,22 +76,21 @@ def _dot(value: float, scale: Axis) -> Html:
 READINGS = {"better": "good", "worse": "bad"}
 
 
-def forest_row(one: Difference, scale: Axis) -> Html | str:
+def forest_row(one: Difference, scale: Axis) -> Html:
     """The difference with its interval, beside zero and the band in which no difference would have been seen."""
     if one.difference is None or math.isinf(one.difference):
-        return ""
+        return NOTHING
     said = reading(one)
-    band: Html | str = ""
+    band = whisker = NOTHING
     if one.detectable is not None:
         low, high = scale.at(-one.detectable), scale.at(one.detectable)
         band = tag("rect", x=at(low), width=at(max(0.0, high - low)), y=0, height=LINE, class_="blind")
     zero = tag("line", x1=at(scale.at(0.0)), x2=at(scale.at(0.0)), y1=-6, y2=LINE + 6, class_="zero")
-    whisker: Html | str = ""
     if one.low is not None and one.high is not None:
-        low, high = at(scale.at(one.low)), at(scale.at(one.high))
+        left, right = at(scale.at(one.low)), at(scale.at(one.high))
         whisker = joined(
-            tag("line", x1=low, x2=high, y1=10, y2=10, class_="whisker"),
-            (tag("line", x1=end, x2=end, y1=6, y2=14, class_="whisker") for end in (low, high)),
+            tag("line", x1=left, x2=right, y1=10, y2=10, class_="whisker"),
+            (tag("line", x1=end, x2=end, y1=6, y2=14, class_="whisker") for end in (left, right)),
         )
     spot = tag("circle", cx=at(scale.at(one.difference)), cy=10, r=4.5, class_="spot")
     return row(f"{one.metric}: {said}", LINE, band, zero, tag("g", whisker, spot, class_=READINGS.get(said, "same")))
@@ -128,6 +127,6 @@ def waterfall_row(step: Step, scale: Axis) -> Html:
     return row(
         f"{step.name}: {bare(step.width, 'usd')} USD",
         LINE,
-        tag("line", x1=at(low), x2=at(low), y1=-8, y2=LINE, class_="stair") if step.kind == "part" else "",
+        tag("line", x1=at(low), x2=at(low), y1=-8, y2=LINE, class_="stair") if step.kind == "part" else NOTHING,
         tag("rect", x=at(low), width=at(high - low), y=3, height=14, rx=2, class_=step.kind),
     )

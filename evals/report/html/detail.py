@@ -12,7 +12,7 @@ from ....protocols.messages import Usage
 from ...scorecard import Divergence, Given, Judged, Measured, Routed, Score, Spent, Sure
 from ..figures import DASH, bare, full, share
 from ..text import excerpt, line
-from .markup import Html, Inside, joined, tag
+from .markup import NOTHING, Html, Inside, joined, tag
 from .tables import Columns, table
 
 EVIDENCE, SIDE = 1_500, 2_000
@@ -31,19 +31,18 @@ def brief(one: Measured) -> Iterator[Html]:
         yield table("Scores", columns, map(_score, one.scores))
 
 
-def complete(one: Measured, graph: str | None) -> Iterator[Html]:
-    """Everything that is known of a run; what it has nothing of is left out."""
+def complete(one: Measured, image: Html) -> Iterator[Html]:
+    """Everything that is known of a run, with the drawing of its handoffs; what it has nothing of is left out."""
     yield from brief(one)
     if one.replayed is not None and one.replayed.divergence is not None:
         yield _divergence(one.replayed.divergence)
-    if graph is not None:
-        yield _drawing(graph, one)
+    yield image
     if one.routed:
         yield _routed(one.routed)
     yield tag("div", _small(one), class_="beside")
 
 
-def _small(one: Measured) -> Iterator[Html | str]:
+def _small(one: Measured) -> Iterator[Html]:
     """Tables that fit beside one another."""
     if one.judged:
         columns: Columns = (("Review", "k"), ("Verdict", ""), ("Should", "k"), ("Reading", "k"), ("USD", "n"))
@@ -157,9 +156,9 @@ def _divergence(told: Divergence) -> Html:
     )
 
 
-def _bill(caption: str, told: Sequence[Spent]) -> Html | str:
+def _bill(caption: str, told: Sequence[Spent]) -> Html:
     if not told:
-        return ""
+        return NOTHING
     columns: Columns = (("Name", ""), ("Calls", "n"), ("Tokens", "n"), ("Cached", "n"), ("USD", "n v"))
     return joined(table(caption, columns, ((one.name, *_used(one.usage)) for one in told[:MOST_ROWS])), _more(told))
 
@@ -168,14 +167,14 @@ def _used(usage: Usage) -> Iterable[str]:
     return f"{usage.calls:,}", f"{usage.tokens:,}", f"{usage.cache_read:,}", bare(usage.usd, "usd")
 
 
-def _more(told: Sequence[object]) -> Html | str:
-    return tag("p", f"and {len(told) - MOST_ROWS:,} more", class_="dim") if len(told) > MOST_ROWS else ""
+def _more(told: Sequence[object]) -> Html:
+    return tag("p", f"and {len(told) - MOST_ROWS:,} more", class_="dim") if len(told) > MOST_ROWS else NOTHING
 
 
 _DESCRIPTION = re.compile(r"<desc[^>]*>(.*?)</desc>", re.DOTALL)
 
 
-def _drawing(graph: str, one: Measured) -> Html:
+def drawing(graph: str, one: Measured) -> Html:
     """A drawing as an image: whatever it contains, an image runs no script, loads nothing and follows no link."""
     found = _DESCRIPTION.search(graph)
     told = html.unescape(found[1]) if found else ""

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 from ...scorecard import Gate, Metric, Scorecard
 from ..figures import full, interval, percent
-from ..summary import MODES, STATES, cautions, headline, tally, telling, verdict
+from ..summary import MODES, STATES, State, cautions, headline, tally, telling, verdict
 from ..text import many
-from .markup import Html, joined, tag
+from .markup import NOTHING, Html, joined, tag
 from .signs import sign
 from .tables import section, table
 
@@ -42,11 +42,11 @@ def _facts(card: Scorecard) -> Iterator[Html]:
         yield tag("div", tag("dt", name), tag("dd", value))
 
 
-def _outcomes(card: Scorecard) -> Html | str:
+def _outcomes(card: Scorecard) -> Html:
     counted = tally(card.measured)
     if not counted:
-        return ""
-    order = [state for state in reversed(STATES) if state in counted]
+        return NOTHING
+    order: list[State] = [state for state in reversed(STATES) if state in counted]
     bar = tag(
         "div",
         (tag("span", style=f"flex:{counted[state]}", class_=state) for state in order),
@@ -59,9 +59,9 @@ def _outcomes(card: Scorecard) -> Html | str:
     return joined(bar, tag("ul", legend, class_="legend", aria_label=f"Of {many(len(card.measured), 'run')}"))
 
 
-def _figures(metrics: tuple[Metric, ...]) -> Html | str:
+def _figures(metrics: tuple[Metric, ...]) -> Html:
     if not metrics:
-        return ""
+        return NOTHING
     return tag("dl", (_figure(metric) for metric in metrics), class_="figures")
 
 
@@ -76,19 +76,19 @@ def _figure(metric: Metric) -> Html:
     )
 
 
-def notes(card: Scorecard) -> Html | str:
+def notes(card: Scorecard) -> Html:
     """What to know before believing a figure."""
     told = cautions(card)
     if not told:
-        return ""
+        return NOTHING
     items = (tag("li", note) for note in told)
     return tag("aside", tag("h2", "Before you believe a figure"), tag("ul", items), class_="notes", aria_label="Notes")
 
 
-def gate(told: Gate | None) -> Html | str:
+def gate(told: Gate | None) -> Html:
     """What each rule says."""
     if told is None:
-        return ""
+        return NOTHING
     columns = (("Verdict", "k"), ("Metric", ""), ("Sentence", "whole"))
     rows = (((sign(ruling.verdict), f" {ruling.verdict}"), ruling.metric, ruling.sentence) for ruling in told.rulings)
     lead = (

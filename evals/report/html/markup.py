@@ -18,6 +18,8 @@ class Html(str):
     __slots__ = ()
 
 
+NOTHING = Html("")
+
 Inside: TypeAlias = "Html | str | Iterable[Inside]"
 Value: TypeAlias = str | int | float | bool | None
 

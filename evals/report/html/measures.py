@@ -7,11 +7,11 @@ from itertools import groupby
 
 from ...scorecard import Comparison, Difference, Metric, Scorecard, Unit
 from ..figures import UNITS, bare, change, interval, percent, share
-from ..summary import reading
+from ..summary import reading, units
 from ..text import many
 from .axis import Axis, symmetric
 from .bars import READINGS, forest_axis, forest_row, interval_bar
-from .markup import Html, Inside, joined, tag
+from .markup import NOTHING, Html, Inside, joined, tag
 from .tables import Columns, head, section
 
 MOST_CHANGED = 200
@@ -21,15 +21,16 @@ READ = (
     "right end of their row. A dash is an undefined value; the line below its name says why it is undefined."
 )
 FOREST = (
-    "The dot is the difference, the line its interval, which stands below the number. Within the grey band around zero lie differences that so many "
-    "scenarios would not have shown (power .8 at level .05). A difference is clear where its interval leaves zero out."
+    "The dot is the difference, the line its interval, which stands below the number. Within the grey band around zero "
+    "lie differences that so many scenarios would not have shown (power .8 at level .05). A difference is clear where "
+    "its interval leaves zero out."
 )
 
 
-def metrics(told: Sequence[Metric]) -> Html | str:
+def metrics(told: Sequence[Metric]) -> Html:
     """Every figure, by family."""
     if not told:
-        return ""
+        return NOTHING
     levels = {metric.level for metric in told}
     named = f"{percent(levels.pop())} interval" if len(levels) == 1 else "Interval"
     columns: Columns = (
@@ -62,20 +63,20 @@ def _metric(metric: Metric) -> Html:
     )
 
 
-def comparison(card: Scorecard) -> Html | str:
+def comparison(card: Scorecard) -> Html:
     """Every difference from the baseline, by unit, since one axis holds one unit."""
     told = card.comparison
     if told is None:
-        return ""
+        return NOTHING
     columns: Columns = (
         ("Metric", ""), ("Baseline", "n"), ("This", "n"), ("Difference", "n v"), ("Drawn", "draw"), ("p (Holm)", "n k"),
         ("Detectable", "n"), ("Reading", "k"),
     )  # fmt: skip
-    units = {metric.name: metric.unit for metric in card.metrics}
+    unit = units(card)
     by_unit: dict[Unit, list[Difference]] = {}
     for one in told.differences:
-        by_unit.setdefault(units.get(one.metric, "score"), []).append(one)
-    groups = (_unit(unit, group, columns) for unit, group in by_unit.items())
+        by_unit.setdefault(unit[one.metric], []).append(one)
+    groups = (_unit(name, group, columns) for name, group in by_unit.items())
     table = tag("table", tag("caption", f"This run minus {told.baseline}"), head(columns), groups, class_="fold")
     return section("comparison", "Against the baseline", FOREST, table, _changed(told))
 
@@ -85,8 +86,8 @@ def _unit(unit: Unit, group: Sequence[Difference], columns: Columns) -> Html:
     top = tag(
         "tr",
         tag("th", UNITS[unit], scope="rowgroup", colspan=4, class_="group"),
-        tag("td", forest_axis(scale, unit), class_="draw axis"),
-        tag("td", colspan=len(columns) - 5, class_="axis later"),
+        tag("td", forest_axis(scale, unit), class_="draw"),
+        tag("td", colspan=len(columns) - 5, class_="rest"),
     )
     return tag("tbody", top, (_difference(one, unit, scale) for one in group))
 

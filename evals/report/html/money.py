@@ -11,7 +11,7 @@ from ..figures import DASH, bare, share, usd
 from ..text import many
 from .axis import axis
 from .bars import Step, waterfall_row
-from .markup import Html, tag
+from .markup import NOTHING, Html, tag
 from .tables import Columns, head, row, section
 
 MOST_WORKERS = 14
@@ -52,11 +52,11 @@ def spending(measured: Sequence[Measured]) -> Spending:
     )
 
 
-def waterfall(measured: Sequence[Measured]) -> Html | str:
+def waterfall(measured: Sequence[Measured]) -> Html:
     """By worker, each bar beginning where the one before ended; then the total, and what it contains."""
     told = spending(measured)
     if not told.total:
-        return ""
+        return NOTHING
     lead = (
         f"{usd(told.total)} over {many(len(measured), 'run')}, {usd(told.uncached)} had no cache served a token. "
         "Hatched bars are parts of the total that already stand in the bars of the workers."

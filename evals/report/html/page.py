@@ -60,7 +60,7 @@ def _head(card: Scorecard) -> Iterator[Html]:
     yield tag("style", Html(STYLE))
 
 
-def _parts(card: Scorecard, graphs: Graphs) -> Iterator[tuple[str, Html | str]]:
+def _parts(card: Scorecard, graphs: Graphs) -> Iterator[tuple[str, Html]]:
     yield "gate", gate(card.gate)
     yield "metrics", metrics(card.metrics)
     yield "comparison", comparison(card)

@@ -7,21 +7,21 @@ from collections.abc import Iterator, Sequence
 from ...scorecard import Confusion, Point, PointKind
 from ..figures import DASH, bare, interval, share
 from ..text import line, many
-from .markup import Html, Inside, joined, tag
+from .markup import NOTHING, Html, Inside, joined, tag
 from .plots import NAMES, frontier, mark
 from .tables import Columns, section, table, wide
 
 MOST_LABELS = 24
 """A larger matrix is no picture any more; its largest confusions are listed."""
 MOST_PAIRS = 30
-STRONGEST = 60
+STRONGEST = 55
 """How much of the colour the fullest cell has, in percent: text stays readable on it."""
 
 
-def plane(points: Sequence[Point]) -> Html | str:
+def plane(points: Sequence[Point]) -> Html:
     """The frontier, with its points as a table."""
     if not points:
-        return ""
+        return NOTHING
     lead = (
         "Up and to the left is better: more quality for less money. The line is the hull, which mixing single models "
         "by coin reaches without looking at the task; a router that does not lie above it has learned nothing."
@@ -52,10 +52,10 @@ def _named(kind: PointKind, name: str, note: str) -> Html:
     return tag("div", mark(kind), tag("span", name, tag("small", under)), class_="marked")
 
 
-def confusion(told: Confusion | None) -> Html | str:
+def confusion(told: Confusion | None) -> Html:
     """The confusion matrix; of many labels, what was confused most."""
     if told is None or not told.labels:
-        return ""
+        return NOTHING
     lead = "Rows are who would have been right, columns who was chosen; on the framed diagonal both are the same."
     shown = _pairs(told) if len(told.labels) > MOST_LABELS else wide("Confusion matrix", _matrix(told))
     return section("confusion", "Who was chosen", lead, shown)

@@ -10,8 +10,8 @@ from ..figures import bare, full
 from ..order import by_scenario
 from ..summary import STATES, State, state_of, worst
 from ..text import many
-from .detail import brief, complete
-from .markup import Html, joined, tag
+from .detail import brief, complete, drawing
+from .markup import NOTHING, Html, joined, tag
 from .measures import anchor
 from .signs import sign
 from .tables import section
@@ -21,11 +21,11 @@ Key = tuple[str, int]
 Graphs = Mapping[Key, str]
 """SVG texts of handoff graphs."""
 
-DETAIL_BYTES, DRAWN_BYTES = 2_400_000, 1_000_000
+DETAIL_BYTES, DRAWN_BYTES = 2_400_000, 1_200_000
 """What the details and the drawings of all runs may take of the page: with a line for each of 1,000, below 5 MB."""
 MOST_DRAWN = 100
 """With more runs than that, only those that did not succeed are drawn."""
-BRIEF = tag("p", "Left out, so that the page stays small; the JSON report has it.", class_="dim")
+LEFT_OUT = tag("p", "Left out, so that the page stays small; the JSON report has it.", class_="dim")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,19 +44,29 @@ def shown(measured: Sequence[Measured], graphs: Graphs) -> Shown:
     bodies: dict[Key, Html] = {}
     room, canvas, shortened, undrawn = DETAIL_BYTES, DRAWN_BYTES, 0, 0
     for one in sorted(measured, key=lambda one: STATES.index(state_of(one))):
-        key = (one.scenario, one.repeat)
-        graph = graphs.get(key)
-        size = 0 if graph is None else len(graph) * 4 // 3
-        if graph is not None and (size > canvas or (len(measured) > MOST_DRAWN and state_of(one) == "succeeded")):
-            graph, size, undrawn = None, 0, undrawn + 1
-        body = joined(complete(one, graph))
-        if len(body) - size > room:
-            body, shortened = joined(brief(one)), shortened + 1
-        if len(body) - size > room:
-            body = BRIEF
-        room, canvas = room - (len(body) - size), canvas - size
+        key, image = (one.scenario, one.repeat), NOTHING
+        if key in graphs and (len(measured) <= MOST_DRAWN or state_of(one) != "succeeded"):
+            image = drawing(graphs[key], one)
+        if len(image) > canvas:
+            image = NOTHING
+        undrawn += key in graphs and not image
+        body, short = _body(one, image, room + len(image))
         bodies[key] = body
+        shortened, canvas, room = shortened + short, canvas - len(image), room - (_size(body) - len(image))
     return Shown(bodies=bodies, shortened=shortened, undrawn=undrawn)
+
+
+def _body(one: Measured, image: Html, room: int) -> tuple[Html, bool]:
+    """As much of a run as there is room for, and whether that is less than all."""
+    whole = joined(complete(one, image))
+    if _size(whole) <= room:
+        return whole, False
+    part = joined(brief(one), image)
+    return part if _size(part) <= room else joined(LEFT_OUT, image), True
+
+
+def _size(text: str) -> int:
+    return len(text.encode())
 
 
 def scenarios(card: Scorecard, graphs: Graphs) -> Html:
@@ -65,10 +75,10 @@ def scenarios(card: Scorecard, graphs: Graphs) -> Html:
     if not found:
         return section("scenarios", "Scenarios", "No scenario was measured.")
     told = shown(card.measured, graphs)
-    states = {name: worst(runs) for name, runs in found.items()}
+    states: dict[str, State] = {name: worst(runs) for name, runs in found.items()}
     lines = (_scenario(name, runs, states[name], told) for name, runs in found.items())
     listed = tag("div", _filter(list(states.values())), _heads(), lines, class_="list")
-    return section("scenarios", "Scenarios", " ".join(_lead(told)), tag("style", _rules()), listed)
+    return section("scenarios", "Scenarios", " ".join(_lead(told)), listed)
 
 
 def _lead(told: Shown) -> Iterator[str]:
@@ -88,6 +98,7 @@ def _heads() -> Html:
 
 
 def _filter(states: Sequence[State]) -> Html:
+    """Works without a script: by a rule of the style sheet, a checked state hides the lines of the others."""
     there = [state for state in STATES if state in states]
     choices = [("all", f"all {len(states):,}"), *((state, f"{state} {states.count(state):,}") for state in there)]
     labels = (
@@ -100,12 +111,6 @@ def _filter(states: Sequence[State]) -> Html:
         for name, text in choices
     )
     return tag("fieldset", tag("legend", "Show"), labels)
-
-
-def _rules() -> Html:
-    """The filter works without a script: a checked state hides the lines of the others."""
-    rules = (f".list:has(#show-{state}:checked) > details:not(.{state}) {{ display: none }}" for state in STATES)
-    return Html("\n".join(rules))
 
 
 def _scenario(name: str, runs: Sequence[Measured], state: State, told: Shown) -> Html:

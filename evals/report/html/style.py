@@ -64,10 +64,12 @@ HEAD = """
 .variant { font-size: 1.1rem; color: var(--dim); margin: .2rem 0 0 }
 .badge {
   display: inline-block; border: 1px solid currentColor; border-radius: 1em; padding: .1rem .7rem; margin-left: .4rem;
-  font-size: .8rem; font-weight: 600; letter-spacing: 0; color: var(--amber); vertical-align: .4em; white-space: nowrap;
+  font-size: .8rem; font-weight: 600; letter-spacing: 0; color: var(--amber); vertical-align: .4em;
+  white-space: nowrap;
 }
 .verdict {
-  display: flex; gap: .75rem; align-items: center; margin: 1.5rem 0 1.25rem; padding: .85rem 1.1rem; font-size: 1.05rem;
+  display: flex; gap: .75rem; align-items: center; margin: 1.5rem 0 1.25rem; padding: .85rem 1.1rem;
+  font-size: 1.05rem;
   border: 1px solid currentColor; border-left-width: 5px; border-radius: 6px;
 }
 .verdict b { color: var(--text); font-weight: 600 }
@@ -137,7 +139,8 @@ tr:has(.group) > * { padding-top: 1.4rem; border-bottom-color: var(--dim); verti
 tr.sum > * { font-weight: 650; border-top: 1px solid var(--dim) }
 .heat { width: auto }
 .heat td {
-  text-align: right; vertical-align: middle; white-space: nowrap; min-width: 2.8rem; border: 1px solid var(--ground); padding: .4rem .6rem;
+  text-align: right; vertical-align: middle; white-space: nowrap; min-width: 2.8rem;
+  border: 1px solid var(--ground); padding: .4rem .6rem;
   background: color-mix(in srgb, var(--blue) calc(var(--heat, 0) * 1%), var(--raised));
 }
 .heat .right { box-shadow: inset 0 0 0 2px var(--text); font-weight: 650 }
@@ -206,6 +209,11 @@ fieldset label {
 fieldset label:has(:checked) { border-color: var(--text); background: var(--raised); font-weight: 600 }
 fieldset label:has(:focus-visible) { outline: 2px solid var(--blue); outline-offset: 2px }
 fieldset input { position: absolute; opacity: 0 }
+.list:has(#show-failed:checked) > details:not(.failed),
+.list:has(#show-broken:checked) > details:not(.broken),
+.list:has(#show-unevaluable:checked) > details:not(.unevaluable),
+.list:has(#show-unscored:checked) > details:not(.unscored),
+.list:has(#show-succeeded:checked) > details:not(.succeeded) { display: none }
 summary { cursor: pointer; list-style: none }
 summary::-webkit-details-marker { display: none }
 summary::after {
@@ -227,7 +235,8 @@ summary.line:hover { background: var(--raised) }
   margin: 0 .25rem .1rem 0; font-size: .78rem; font-weight: 400;
 }
 .body {
-  border-left: 3px solid currentColor; overflow-x: auto; padding: .4rem 0 1.4rem 1.4rem; margin: .2rem 0 1.2rem; scroll-margin-top: 6.5rem;
+  border-left: 3px solid currentColor; overflow-x: auto; padding: .4rem 0 1.4rem 1.4rem;
+  margin: .2rem 0 1.2rem; scroll-margin-top: 6.5rem;
 }
 .body > * { color: var(--text) }
 .body h3, .body caption, .body figcaption {
@@ -241,7 +250,8 @@ summary.line:hover { background: var(--raised) }
 .said { white-space: pre-wrap; margin: 0; min-width: 11rem; max-width: 46rem; font-size: .95em }
 .body > .said { margin-bottom: .4rem }
 pre {
-  background: var(--raised); border-radius: 4px; padding: .6rem .8rem; margin: .3rem 0 0; max-height: 24rem; overflow: auto;
+  background: var(--raised); border-radius: 4px; padding: .6rem .8rem; margin: .3rem 0 0; max-height: 24rem;
+  overflow: auto;
   white-space: pre-wrap; overflow-wrap: anywhere;
 }
 .sides { display: grid; grid-template-columns: 1fr 1fr; gap: .4rem 1rem; margin-top: 1.1rem }
@@ -254,6 +264,7 @@ pre {
   display: block; max-width: max(100%, 34rem); height: auto; border: 1px solid var(--line); border-radius: 6px;
 }
 .repeat > summary { display: flex; gap: 1rem; padding: .35rem 0; border-bottom: 1px solid var(--line) }
+.repeat > summary > :first-child { min-width: 7.5rem }
 .repeat > div { padding: .5rem 0 1.4rem 1.6rem }
 """
 
@@ -274,9 +285,10 @@ NARROW = """
   .sides { grid-template-columns: minmax(0, 1fr) }
   .drawing { margin-left: 2.4rem }
   .fold, .fold caption, .fold tbody { display: block }
-  .fold thead { display: none }
+  .fold thead, .fold .rest { display: none }
   .fold tr {
-    display: grid; grid-template-columns: minmax(0, 1fr) auto; gap: 0 1rem; padding: .6rem 0; border-bottom: 1px solid var(--line);
+    display: grid; grid-template-columns: minmax(0, 1fr) auto; gap: 0 1rem; padding: .6rem 0;
+  border-bottom: 1px solid var(--line);
   }
   .fold :is(th, td) { border: 0; padding: 0 }
   .fold th.group { grid-column: 1 / -1; padding-top: 1rem }

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from ...scorecard import Coverage, Reliability
 from ..figures import bare, share
-from .markup import Html, joined, tag
+from .markup import NOTHING, Html, tag
 from .plots import reliability
 from .tables import Columns, section, table, wide
 
@@ -19,10 +19,10 @@ GROUNDS = (
 """Class, name and meaning, the firmest first."""
 
 
-def coverage(told: Coverage) -> Html | str:
+def coverage(told: Coverage) -> Html:
     """On what the figures stand, as one bar and in numbers."""
     if not told.total:
-        return ""
+        return NOTHING
     counts = (told.exact, told.off_policy, told.assumed, told.unevaluable)
     bar = tag(
         "div",
@@ -41,19 +41,17 @@ def coverage(told: Coverage) -> Html | str:
         for n, (kind, name, meaning) in zip(counts, GROUNDS, strict=True)
     )
     lead = "Every decision that the figures stand on, by how it is known what would have come of it."
-    size = joined(
-        tag("p", f"Effective sample size of the off-policy part: {bare(told.ess, 'count')}.", class_="dim")
-        if told.ess is not None
-        else ""
-    )
+    size = f"Effective sample size of the off-policy part: {bare(told.ess, 'count')}."
     listed = table("Decisions by what is known of them", columns, rows)
-    return section("coverage", "Coverage", lead, bar, listed, size)
+    return section(
+        "coverage", "Coverage", lead, bar, listed, tag("p", size, class_="dim") if told.ess is not None else ""
+    )
 
 
-def calibration(bins: Sequence[Reliability]) -> Html | str:
+def calibration(bins: Sequence[Reliability]) -> Html:
     """The reliability diagram, with its bins as a table."""
     if not bins:
-        return ""
+        return NOTHING
     lead = (
         "On the dashed line a worker is right as often as it says. Below the line it is overconfident, above it "
         "underconfident. The numbers at the dots are the answers in each bin, and so are their areas."
