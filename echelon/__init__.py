@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from .agents.person import Person
     from .agents.reviewer import Reviewer
     from .agents.tools import tool
+    from .protocols.gateway.conversation import Conversation
     from .protocols.messages import Approval, Budget, Done
     from .supervisor.journal.sqlite import SqliteJournal
     from .supervisor.outcome import Outcome
@@ -28,6 +29,7 @@ __all__ = [
     "Approval",
     "Budget",
     "Cascade",
+    "Conversation",
     "Done",
     "ModelPlanner",
     "OpenAIModel",
@@ -52,6 +54,7 @@ _HOMES = {
     "Approval": "protocols.messages",
     "Budget": "protocols.messages",
     "Cascade": "agents.cascade",
+    "Conversation": "protocols.gateway.conversation",
     "Done": "protocols.messages",
     "ModelPlanner": "supervisor.planners.model",
     "OpenAIModel": "agents.models.openai",

@@ -51,8 +51,9 @@ def parse(line: str | bytes, *, most: int) -> Json:
     """
     text = _text(line, most)
     try:
-        from_json(text, allow_inf_nan=False)  # refuses what Python's parser lets through: depth, half surrogates
-        return json.loads(text, object_pairs_hook=_single, parse_float=_finite, parse_constant=_refuse)
+        # Refuses what Python's parser lets through: depth, half surrogates.
+        from_json(text, allow_inf_nan=False, cache_strings="none")
+        return _DECODER.decode(text)
     except UnfitError:
         raise
     except ValueError as error:
@@ -96,3 +97,6 @@ def _finite(digits: str) -> float:
 
 def _refuse(constant: str) -> NoReturn:
     raise UnfitError("JSON", constant)
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_single, parse_float=_finite, parse_constant=_refuse)

@@ -95,7 +95,7 @@ class Host:
         self._slots = anyio.Semaphore(limits.runs)
         self._turned: Counter[RunStatus] = Counter()
         self._spent = NOTHING_USED
-        self._closing = False
+        self._closing = self._left = False
 
     @property
     def teams(self) -> Mapping[str, Card]:
@@ -120,6 +120,7 @@ class Host:
             if origin is not None and origin.team in self._roster.cards:
                 self._origins[first.run] = origin
         summaries = await self._store.runs()
+        self._ears = anyio.CancelScope()
         self._group = anyio.create_task_group()
         await self._group.__aenter__()
         for summary in summaries:
@@ -149,9 +150,11 @@ class Host:
         self._leave()
 
     def _leave(self) -> None:
+        """End every drive as a crash would: nothing is called off."""
+        self._closing = self._left = True
+        self._ears.cancel()
         for live in list(self._live.values()):
-            live.end(JournalError("the server is shutting down; the run goes on when it is back"))
-        self._group.cancel_scope.cancel()
+            live.leave_off()
 
     async def begin(self, order: Order) -> str:
         """Begin the run of an order, durably, and give its id; a known order's run is given as it is."""
@@ -291,21 +294,27 @@ class Host:
 
     async def _listen(self) -> None:
         """Wake parked runs whose answers were left by other processes, or before this host began."""
-        mark = 0
-        while True:
-            try:
-                mark, runs = await self._store.signalled(mark) if self._parked else (mark, ())
-            except JournalError as error:
-                logger.error("the inbox cannot be read: %s", error)  # noqa: TRY400 - it says who, what and why
-                runs = ()
-            for run in runs:
-                if (live := self._live.get(run)) is not None:
-                    live.again = True
-                elif run in self._parked:
-                    self._enlist(run)
-            if self._limits.listen is None:
-                return
-            await anyio.sleep(self._limits.listen)
+        mark, seconds = 0, self._limits.listen
+        with self._ears:
+            while True:
+                mark = await self._wake(mark)
+                if seconds is None:
+                    return
+                await anyio.sleep(seconds)
+
+    async def _wake(self, mark: int) -> int:
+        """Take up what got an answer after signal number `mark`; gives the number of the last one."""
+        try:
+            last, runs = await self._store.signalled(mark) if self._parked else (mark, ())
+        except JournalError as error:
+            logger.error("the inbox cannot be read: %s", error)  # noqa: TRY400 - it says who, what and why
+            return mark
+        for run in runs:
+            if (live := self._live.get(run)) is not None:
+                live.again = True
+            elif run in self._parked:
+                self._enlist(run)
+        return last
 
     def _enlist(self, run: str) -> Live:
         """Drive a run in the background; where there is nothing to do, it comes to rest again."""
@@ -313,6 +322,8 @@ class Host:
         self._admissions += 1
         self._standings.pop(run, None)
         self._group.start_soon(self._follow, live)
+        if self._left:
+            live.leave_off()
         return live
 
     async def _follow(self, live: Live) -> None:

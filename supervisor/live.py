@@ -113,6 +113,11 @@ class Live:
                 self.drive.called_off = reason
             self.scope.cancel()
 
+    def leave_off(self) -> None:
+        """End everything under way; the journal says nothing, so that the run can be taken up again."""
+        self.end(JournalError("the server is shutting down; the run goes on when it is back"))
+        self.scope.cancel()
+
     def end(self, error: JournalError | None = None) -> None:
         """Nothing more is told."""
         self.release()

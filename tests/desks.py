@@ -15,7 +15,7 @@ from echelon.protocols.messages import Answer, Approval, Message
 from echelon.protocols.prices import Rates
 from echelon.supervisor.runs import MemoryJournal, Settings
 
-KEY = "sk-proj-abcdefghijklmnopqrstuvwxyz012345"
+KEY = "sk-" + "proj-a1B2" * 4
 """Looks like the key of a provider, and is none."""
 
 

@@ -41,6 +41,7 @@ from .builders import Number, Text
 BEGAN = 1_760_000_000.0
 """When the generated runs begin."""
 UNSCORED = Ending()
+HEAD = Head(instructions="Be brief.")
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
 words = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=8)
@@ -169,6 +170,13 @@ def scenarios(draw: st.DrawFn, tags: tuple[str, ...] = ()) -> Scenario:
         )
     )  # fmt: skip
     return scenario_of(work, draw(names), tags, ending)
+
+
+def call(*said: ChatMessage, gets: Reply | None = None, head: Head = HEAD) -> ModelCall:
+    """Ask a model and get an answer for three tokens."""
+    usage = Usage(calls=1, input=2, output=1)
+    reply = (gets or Reply(text="yes")).model_copy(update={"usage": usage})
+    return ModelCall(model="m", head=head, messages=said, answer=reply, usage=usage)
 
 
 def scenario_of(work: Work, name: str = "a", tags: tuple[str, ...] = (), ending: Ending = UNSCORED) -> Scenario:

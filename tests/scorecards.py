@@ -119,15 +119,17 @@ def run(i: int, repeat: int, **parts: Any) -> Measured:
     ) if i in (3, 5) else None  # fmt: skip
     whole: dict[str, Any] = {
         "scenario": f"invoice-{i:03}", "repeat": repeat, "task_hash": digest(f"task {i}"), "state": state, "why": why,
-        "tags": ("foreign", "two-pages") if i % 4 == 0 else ("domestic",), "success": success, "scores": scores(success),
-        "status": "waiting" if i == 11 else "delivered", "usage": total, "usd_uncached": round(total.usd * 1.31, 9),
-        "seconds": 3.1 + i * 0.73 + repeat * 0.2, "again": used(1, 0.0013) if i % 5 == 0 else NOTHING_USED,
+        "tags": ("foreign", "two-pages") if i % 4 == 0 else ("domestic",), "success": success,
+        "scores": scores(success), "status": "waiting" if i == 11 else "delivered", "usage": total,
+        "usd_uncached": round(total.usd * 1.31, 9),
+        "seconds": round(3.1 + i * 0.73 + repeat * 0.2, 3), "again": used(1, 0.0013) if i % 5 == 0 else NOTHING_USED,
         "workers": spent, "models": (Spent(name="small-1", usage=total),), "routed": routed(i), "depth": 2,
         "handoffs": (
             Given(to="reader", payload=digest(f"{i}a")), Given(to="matcher", payload=digest(f"{i}b"), failed=wrong),
             *((Given(to="matcher", payload=digest(f"{i}b")),) if wrong else ()),
         ),
-        "judged": looks, "sure": (Sure(step="/read", confidence=0.93, right=not wrong), Sure(step="/match", confidence=0.6)),
+        "judged": looks,
+        "sure": (Sure(step="/read", confidence=0.93, right=not wrong), Sure(step="/match", confidence=0.6)),
         "plan": PlanFit(node_f1=1.0, edge_f1=0.8 if wrong else 1.0, edit=0.11 if wrong else 0.0, exact=True),
         "replayed": Replayed(matched=9, tolerated=1, missed=int(i == 5), unused=i % 3, divergence=left),
         "coverage": Coverage(exact=3, off_policy=1),
@@ -309,7 +311,7 @@ def gate() -> Gate:
             ),
             Ruling(
                 metric="pass^1", verdict="inconclusive",
-                sentence="fell by .039 (rose by .043 to fell by .121); at most .050 is allowed, and 10 scenarios cannot tell",
+                sentence="fell by .039 (.121 fall to .043 rise); at most .050 is allowed: 10 scenarios cannot tell",
             ),
             Ruling(metric="cost per run", verdict="pass", sentence="fell by $0.00419; it may rise by at most $0.00100"),
         ),
@@ -367,11 +369,13 @@ def hostile(text: str) -> Scorecard:
             "metrics": tuple(one.model_copy(update={"name": text, "note": text}) for one in card.metrics),
             "confusion": Confusion(labels=(text, text + "2"), counts=((1, 2), (3, 4))),
             "points": tuple(one.model_copy(update={"name": text, "note": text}) for one in card.points),
-            "comparison": Comparison(
-                baseline=text, changed=(text,),
-                differences=tuple(
-                    one.model_copy(update={"metric": text, "test": text}) for one in comparison().differences
-                ),
+            "comparison": comparison().model_copy(
+                update={
+                    "baseline": text, "changed": (text,),
+                    "differences": tuple(
+                        one.model_copy(update={"metric": text, "test": text}) for one in comparison().differences
+                    ),
+                }
             ),
             "gate": Gate(verdict="fail", rulings=(Ruling(metric=text, verdict="fail", sentence=text),)),
         }

@@ -51,12 +51,15 @@ def test_the_same_values_come_however_the_file_is_cut(listed: list[Any], most: i
         json.dumps(listed, ensure_ascii=ascii_only, indent=1),
         "\n".join(json.dumps(one, ensure_ascii=ascii_only) for one in listed) or "[]",
     ):
-        if "\\ud" in text or any("\ud800" <= c <= "\udfff" for c in text):
-            continue  # half a surrogate pair is refused, by a test of its own
         data = text.encode()
         source = Source(Dripping(data, most), "f", Limits())
         assert [spot.value for spot in source.values()] == listed
         assert source.sha256 == hashlib.sha256(data).hexdigest()
+
+
+def test_an_empty_file_has_no_values() -> None:
+    """No lines, and an array of nothing."""
+    assert values(b" \n ") == values(b"") == values(b" [ ] \n") == []
 
 
 def test_every_value_has_its_place() -> None:
@@ -70,7 +73,6 @@ def test_every_value_has_its_place() -> None:
 
 
 HOSTILE = {
-    "an empty file": (b" \n ", "f: expected JSON, found an empty file"),
     "a number": (b"7", "f:1: expected an object, found '7'"),
     "an array of numbers": (b"[1]", "f:1: expected an object"),
     "a field twice": (b'{"a": 1}\n{"b": {"c": 1, "c": 2}}', "f:2: expected every field once"),
@@ -85,7 +87,7 @@ HOSTILE = {
     "too many levels": (b'{"a": [[[[[[1]]]]]]}', "f:1: expected at most 6 levels"),
     "very many levels": (b'{"a": ' + b"[" * 200_000, "f:1: it is nested too deeply"),
     "too long an item": (b'{"a": "' + b"x" * 400 + b'"}', "f:1: expected at most 300 characters"),
-    "an item without an end": (b'{"a": "' + b"x" * 400, "f:1: expected at most 300 characters|Unterminated"),
+    "an item without an end": (b'{"a": "' + b"x" * 400, "f:1: expected at most 300 characters"),
     "too many items": (b"{}\n" * 6, "f:6: expected at most 5 items"),
     "an array without an end": (b'[{"a": 1}', "f:1: the array has no end"),
     "an array without commas": (b'[{"a": 1} {"a": 2}]', "f:1: expected ',' or ']', found '{'"),

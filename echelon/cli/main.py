@@ -101,6 +101,10 @@ def _chosen(args: argparse.Namespace) -> Command:
             from . import running
 
             return running.run_command if args.command == "run" else running.resume_command
+        case "serve":
+            from . import serving
+
+            return serving.serve_command
         case "inbox" | "approve" | "reject":
             from . import people
 
@@ -154,6 +158,7 @@ def _parser() -> argparse.ArgumentParser:
         return added
 
     _add_driving(add)
+    _add_serving(add)
     _add_people(add)
     _add_reading(add)
     add_evals(add)
@@ -192,6 +197,30 @@ def _add_changes(parser: argparse.ArgumentParser) -> None:
     change = parser.add_mutually_exclusive_group()
     change.add_argument("--migrate", action="store_true", help="go on under changed definitions from now on")
     change.add_argument("--pin", action="store_true", help="go on under changed definitions just this once")
+
+
+def _add_serving(add: Add) -> None:
+    serve = add("serve", "serve teams to chat assistants", json=False)
+    serve.add_argument("team", nargs="+", help="module:attr, or path/file.py with or without :attr")
+    serve.add_argument("--host", default="127.0.0.1", help="address to listen on (default: this machine only)")
+    serve.add_argument("--port", type=int, default=8700, metavar="N", help="default: 8700; 0: any that is free")
+    for name, meta, told in (
+        ("public-host", "NAME", "host that clients may call it by; may be repeated"),
+        ("allow-origin", "URL", "other site whose pages may ask, with a key; may be repeated"),
+    ):
+        serve.add_argument(f"--{name}", action="append", default=[], metavar=meta, help=told)
+    serve.add_argument("--max-runs", type=int, default=64, metavar="N", help="runs at once (default: 64)")
+    serve.add_argument("--run-seconds", type=float, default=3_600.0, metavar="N", help="of one run (default: 3600)")
+    serve.add_argument(
+        "--disconnect",
+        choices=("cancel", "detach"),
+        default="cancel",
+        help="what becomes of a chat's run whose client hangs up (default: cancel)",
+    )
+    serve.add_argument(
+        "--drain-seconds", type=float, default=20.0, metavar="N", help="for runs under way at the end (default: 20)"
+    )
+    _add_drive(serve)
 
 
 def _add_people(add: Add) -> None:

@@ -29,7 +29,7 @@ async def run_command(args: Namespace, screen: Screen) -> int:
     """Give a task to a team; exit code by what came of it."""
     team = load(args.team)
     task = read_task(args.task, team.worker.card)
-    settings = Settings(models=_models(args.model), origin=team.origin, labels=frozenset(args.label))
+    settings = Settings(models=models_named(args.model), origin=team.origin, labels=frozenset(args.label))
     limits = _budget(args)
     run_id = _run_id(args)
     async with journal(args) as store:
@@ -60,7 +60,7 @@ async def go_on(run_id: str, team: Team, args: Namespace, screen: Screen) -> int
         with Progress(screen.err, quiet=args.json or args.quiet) as progress:
             outcome = await resume(
                 team.worker, run_id, store=store, on_change=on_change, listen=progress.hear,
-                settings=Settings(models=_models(args.model)),
+                settings=Settings(models=models_named(args.model)),
             )  # fmt: skip
     return _report(outcome, args, screen)
 
@@ -88,7 +88,8 @@ def _run_id(args: Namespace) -> str:
         raise UsageError(str(error)) from error
 
 
-def _models(names: Sequence[str]) -> list[Model]:
+def models_named(names: Sequence[str]) -> list[Model]:
+    """The models that the user named, for agents that have none."""
     if not names:
         return []
     from ..agents.models.openai import OpenAIModel

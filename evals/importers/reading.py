@@ -264,15 +264,12 @@ class Source:
         return self._hash.hexdigest()
 
     def values(self) -> Iterator[Spot]:
-        """Every element of the array, or every object, in order.
+        """Every element of the array, or every object, in order; an empty file has none.
 
         Raises:
             ScenarioError: the file is none of both, or breaks a rule of this module.
         """
-        opening = self._peek()
-        if not opening:
-            raise ScenarioError(self.name, "expected JSON, found an empty file")
-        found = self._elements() if opening == "[" else self._objects()
+        found = self._elements() if self._peek() == "[" else self._objects()
         for number, spot in enumerate(found, 1):
             if number > self.limits.items:
                 raise ScenarioError(spot.place, f"expected at most {self.limits.items} items, found more")

@@ -12,11 +12,10 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
-from typing import Any, cast
 
-from pydantic_core import from_json
+from pydantic_core import from_json, to_json
 
 from ...protocols.events import (
     Answered,
@@ -35,19 +34,21 @@ from ...protocols.events import (
 )
 from ...protocols.messages import Json
 from ...supervisor.runs import Entry
+from ...supervisor.views.bill import fields
 from ...supervisor.views.staff import natural
+from ..scenarios.plain import is_list, is_object, plain
 from .crashes import uninterrupted
 
 Simplify = Callable[[Json], Json]
 """Takes from a JSON value what is not to be compared."""
 
-VOLATILE: dict[str, Any] = {
-    "run_started": {"run"},
-    "claimed": {"owner"},
-    "effect_started": {"key": True, "request": {"head"}},
-    "attempted": {"elapsed"},
-    "answered": {"answer": {"at"}},
-    "answer_refused": {"answer": {"at"}},
+VOLATILE: Mapping[str, Sequence[Sequence[str]]] = {
+    "run_started": [("run",)],
+    "claimed": [("owner",)],
+    "effect_started": [("key",), ("request", "head")],
+    "attempted": [("elapsed",)],
+    "answered": [("answer", "at")],
+    "answer_refused": [("answer", "at")],
 }
 """What is left out of events, by type; a head is spelled out wherever its first call happened to arrive."""
 
@@ -73,12 +74,9 @@ def simplifier(volatile: Collection[str] = (), redact: Simplify | None = None) -
 
 def _without(value: Json, names: Collection[str]) -> Json:
     value = opened(value)
-    if isinstance(value, dict):
-        items = cast("dict[str, Any]", value).items()
-        return {key: _without(inner, names) for key, inner in items if key not in names}
-    if isinstance(value, list | tuple):
-        return [_without(inner, names) for inner in cast("list[Any]", value)]
-    return value
+    if is_object(value):
+        return {key: _without(inner, names) for key, inner in value.items() if key not in names}
+    return [_without(inner, names) for inner in value] if is_list(value) else value
 
 
 def opened(value: Json) -> Json:
@@ -99,14 +97,10 @@ def named(value: Json, name: str) -> list[Json]:
         [1, 2]
     """
     value = opened(value)
-    if isinstance(value, list | tuple):
-        return [one for inner in cast("list[Any]", value) for one in named(inner, name)]
-    if not isinstance(value, dict):
-        return []
-    found: list[Json] = []
-    for key, inner in cast("dict[str, Any]", value).items():
-        found += [inner] if key == name else named(inner, name)
-    return found
+    if is_list(value):
+        return [one for inner in value for one in named(inner, name)]
+    pairs = value.items() if is_object(value) else ()
+    return [one for key, inner in pairs for one in ([inner] if key == name else named(inner, name))]
 
 
 def same(one: Iterable[Entry], other: Iterable[Entry], simplify: Simplify | None = None) -> bool:
@@ -127,7 +121,8 @@ def canonical(entries: Iterable[Entry], simplify: Simplify | None = None) -> lis
         places[place_of(event)].append(event)
     names = _names(events)
     in_order = (event for place in sorted(places, key=natural) for event in _arranged(places[place]))
-    return [_told(event, names, simplify) for event in in_order]
+    told = [_renamed(_told(event), names) for event in in_order]
+    return told if simplify is None else [_without(simplify(one), ("digest", "head_digest")) for one in told]
 
 
 def place_of(event: Event) -> str:
@@ -155,7 +150,7 @@ def _may_go_on_together(event: Event) -> bool:
 def _about(event: Event) -> tuple[int, str, int]:
     if isinstance(event, EffectStarted | EffectFinished | EffectFailed):
         return 0, event.kind, event.n
-    return 1, event.model_dump_json(exclude=VOLATILE.get(event.type)), 0
+    return 1, to_json(_told(event)).decode(), 0
 
 
 def _names(events: Iterable[Event]) -> dict[str, str]:
@@ -167,16 +162,20 @@ def _names(events: Iterable[Event]) -> dict[str, str]:
     return {which: f"question {i} at {path}" for path, asked in found.items() for i, which in enumerate(asked, 1)}
 
 
-def _told(event: Event, names: Mapping[str, str], simplify: Simplify | None) -> dict[str, Json]:
-    told = event.model_dump(mode="json", by_alias=True, exclude=VOLATILE.get(event.type))
-    if names:
-        told = _renamed(told, names)
-    return told if simplify is None else _without(simplify(told), ("digest", "head_digest"))
+def _told(event: Event) -> dict[str, Json]:
+    """The event as JSON without what is volatile in it."""
+    told = plain(event)
+    for *above, last in VOLATILE.get(event.type, ()):
+        inner = told
+        for name in above:
+            inner = inner.get(name, {})
+        inner.pop(last, None)
+    return fields(told)
 
 
 def _renamed(value: Json, names: Mapping[str, str]) -> Json:
-    if isinstance(value, dict):
-        return {key: _renamed(inner, names) for key, inner in cast("dict[str, Any]", value).items()}
-    if isinstance(value, list):
-        return [_renamed(inner, names) for inner in cast("list[Any]", value)]
+    if is_object(value):
+        return {key: _renamed(inner, names) for key, inner in value.items()}
+    if is_list(value):
+        return [_renamed(inner, names) for inner in value]
     return names.get(value, value) if isinstance(value, str) else value

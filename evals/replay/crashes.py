@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
 from ...protocols.events import (
@@ -19,6 +20,7 @@ from ...protocols.events import (
     Planned,
     PlanRefused,
     PlanRequested,
+    Recovered,
     Reported,
     Reviewed,
     ReviewFailed,
@@ -30,7 +32,7 @@ from ...supervisor.views.staff import place_of
 
 
 def uninterrupted(events: Sequence[Event]) -> list[Event]:
-    """The events of a run, each thing that was done twice because of a crash only once.
+    """The events of a run, each thing that was done twice because of a crash only once; what that cost stays.
 
     Example:
         >>> from echelon.protocols.messages import Budget
@@ -57,8 +59,12 @@ def _waits_for(event: Event, doubts: set[str]) -> bool:
             return answer.question in doubts
         case Parked(questions=questions):
             return doubts.issuperset(questions)
-        case Reported(report=Waiting() as report) | PlanFailed(report=Waiting() as report):
-            return doubts.issuperset(question.id for question in report.questions)
+        case (
+            Reported(report=Waiting() as wait)
+            | PlanFailed(report=Waiting() as wait)
+            | ReviewFailed(report=Waiting() as wait)
+        ):
+            return doubts.issuperset(question.id for question in wait.questions)
         case _:
             return False
 
@@ -78,36 +84,77 @@ def _begun_once(events: Sequence[Event]) -> Iterator[Event]:
 
 
 def _asked_once(events: Iterable[Event]) -> Iterator[Event]:
-    """Of requests that were made again before they were answered, only the first."""
-    open_requests: set[tuple[str, str]] = set()
+    """Of requests that were made again before they were answered, only the first; so with waits before an answer."""
+    pending: set[Key] = set()
+    waiting: set[Key] = set()
     for event in events:
-        match event:
-            case Delegated() | PlanRequested() | ReviewRequested():
-                request = (type(event).__name__, place_of(event))
-                if request in open_requests:
-                    continue
-                open_requests.add(request)
-            case Reported():
-                open_requests.discard(("Delegated", f"{event.path}/{event.step}#{event.attempt}"))
-            case Planned() | PlanRefused() | PlanFailed():
-                open_requests.discard(("PlanRequested", f"{event.path}/plan#{event.n}"))
-            case Reviewed() | ReviewFailed():
-                for where in ("review", "escalation"):
-                    open_requests.discard(("ReviewRequested", f"{event.path}/{where}#{event.round + 1}"))
-            case _:
-                pass
+        if isinstance(event, Answered):
+            waiting.clear()
+        requested, answered = _request(event), _answer(event)
+        waits = isinstance(getattr(event, "report", None), Waiting)
+        if requested in pending | waiting or (waits and answered in waiting):
+            continue
+        if requested is not None:
+            pending.add(requested)
+        if answered is not None:
+            pending.discard(answered)
+            (waiting.add if waits else waiting.discard)(answered)
         yield event
 
 
+Key = tuple[str, ...]
+
+
+def _request(event: Event) -> Key | None:
+    """What an event asks for."""
+    match event:
+        case Delegated():
+            return "handoff", place_of(event)
+        case PlanRequested():
+            return "plan", event.path, str(event.n)
+        case ReviewRequested():
+            return "review", event.path, str(event.round)
+        case _:
+            return None
+
+
+def _answer(event: Event) -> Key | None:
+    """What an event answers."""
+    match event:
+        case Reported():
+            return "handoff", f"{event.path}/{event.step}#{event.attempt}"
+        case Planned() | PlanRefused() | PlanFailed():
+            return "plan", event.path, str(event.n)
+        case Reviewed() | ReviewFailed():
+            return "review", event.path, str(event.round)
+        case _:
+            return None
+
+
 def _claimed_once(events: Iterable[Event]) -> Iterator[Event]:
-    """Without claims after a crash, and without cancellations that the run outlived."""
-    paused, cancelled = True, list[Event]()
+    """Without claims after a crash, cancellations that the run outlived, and recoveries that were gone through again.
+
+    A worker that is taken up goes through its work from the start, and says again how it recovered.
+    """
+    paused = True
+    cancelled: list[Event] = []
+    said: Counter[str] = Counter()
+    again: Counter[str] = Counter()
     for event in events:
         if isinstance(event, Cancelled):
             cancelled = [event]
-        elif not isinstance(event, Claimed) or paused:
-            yield event
-            paused = isinstance(event, Parked | RunStarted)
-        else:
-            cancelled = []
+            continue
+        if isinstance(event, Claimed):
+            again, cancelled = Counter() if paused else Counter(said), []
+            said = Counter() if paused else said
+            if not paused:
+                continue
+        elif isinstance(event, Recovered):
+            words = event.model_dump_json()
+            if again[words]:
+                again[words] -= 1
+                continue
+            said[words] += 1
+        paused = isinstance(event, Parked | RunStarted)
+        yield event
     yield from cancelled

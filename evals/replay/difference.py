@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from difflib import unified_diff
-from typing import Any, cast
 
 from pydantic_core import to_json
 
 from ...protocols.messages import Json
+from ..scenarios.plain import is_list, is_object
 
 MOST = 400
 """Characters that are shown of a value."""
@@ -76,20 +76,19 @@ def difference(expected: Json, found: Json, at: str = "") -> Difference | None:
         >>> difference(1, True)
         Difference(at='', expected=1, found=True)
     """
-    if isinstance(expected, dict) and isinstance(found, dict):
-        return _of_objects(cast("dict[str, Any]", expected), cast("dict[str, Any]", found), at)
-    if isinstance(expected, list | tuple) and isinstance(found, list | tuple):
-        before, after = cast("list[Any]", expected), cast("list[Any]", found)
-        return _of_objects(dict(_numbered(before)), dict(_numbered(after)), at)
+    if is_object(expected) and is_object(found):
+        return _of_objects(expected, found, at)
+    if is_list(expected) and is_list(found):
+        return _of_objects(_numbered(expected), _numbered(found), at)
     same: bool = expected == found and isinstance(expected, bool) == isinstance(found, bool)
-    return None if same else Difference(at, cast("Json", expected), cast("Json", found))
+    return None if same else Difference(at, expected, found)
 
 
-def _numbered(items: list[Any]) -> list[tuple[str, Any]]:
-    return [(str(i), item) for i, item in enumerate(items)]
+def _numbered(items: list[Json]) -> dict[str, Json]:
+    return {str(i): item for i, item in enumerate(items)}
 
 
-def _of_objects(expected: Mapping[str, Any], found: Mapping[str, Any], at: str) -> Difference | None:
+def _of_objects(expected: Mapping[str, Json], found: Mapping[str, Json], at: str) -> Difference | None:
     for key in [*expected, *(key for key in found if key not in expected)]:
         here = f"{at}/{key.replace('~', '~0').replace('/', '~1')}"
         before, after = expected.get(key, ABSENT), found.get(key, ABSENT)

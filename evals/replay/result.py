@@ -92,6 +92,11 @@ class Replay:
             exact=len(self.world.handoffs) - assumed, assumed=assumed, unevaluable=int(bool(self.misses or self.error))
         )
 
+    @property
+    def faithful(self) -> bool:
+        """Whether it is what was recorded, tolerated requests aside."""
+        return not (self.misses or self.error or self.divergence is not None or self.unused)
+
     def check(self) -> Self:
         """Itself, if it is what was recorded; tolerated requests aside.
 
@@ -101,7 +106,7 @@ class Replay:
         """
         if self.misses:
             raise self.misses[0]
-        if self.error or self.divergence is not None or self.unused:
+        if not self.faithful:
             raise ReplayError(self.told)
         return self
 

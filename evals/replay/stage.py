@@ -84,7 +84,8 @@ class Stage:
         """The models that a member has or inherits."""
         while name:
             member = self._members.get(name)
-            if member is not None and (own := fields(member.definition).get("models")):
+            own: Sequence[str] = () if member is None else fields(member.definition).get("models", ())
+            if own:
                 return own
             name = name.rpartition("/")[0]
         return self._lent

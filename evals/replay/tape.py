@@ -112,9 +112,9 @@ class Tape:
             if isinstance(event, EffectStarted):
                 place = (event.path, event.kind, event.n)
                 cut_off = under_way.pop(place, None)
-                kept = [(0.0, one) for _, one in cut_off.inside if not isinstance(one, Attempted)] if cut_off else []
                 found.pop(place, None)
-                found[place], under_way[place] = None, _UnderWay(event, entry.at, drive, kept)
+                found[place] = None
+                under_way[place] = _UnderWay(event, entry.at, drive, [] if cut_off is None else cut_off.kept())
             elif isinstance(event, EffectFinished | EffectFailed):
                 place = (event.path, event.kind, event.n)
                 if (begun := under_way.pop(place, None)) is not None:
@@ -244,6 +244,10 @@ class _UnderWay:
     at: float
     drive: int
     inside: list[tuple[float, Event]]
+
+    def kept(self) -> list[tuple[float, Event]]:
+        """What is found done when it is begun again after a crash: effects, but not the tries of a call."""
+        return [(0.0, event) for _, event in self.inside if not isinstance(event, Attempted)]
 
     def ended(self, end: EffectFinished | EffectFailed | None, at: float, drive: int) -> Recorded:
         """What it has come to."""

@@ -150,14 +150,14 @@ class RecordedWorld:
             if self.stage.simple(self._tape.request(recorded)) == self.stage.simple(asked):
                 self.matched += 1
                 return recorded
-        recorded = self._tape.effects.get((path, effect.kind, n))
-        if recorded is None or recorded.place in self._used:
+        here = self._tape.effects.get((path, effect.kind, n))
+        if here is None or here.place in self._used:
             return None
-        before = self._tape.request(recorded)
+        before = self._tape.request(here)
         if not self._mode.tolerates(effect.kind, before, asked):
             return None
         self.tolerated.append(Tolerated(path, effect.kind, n, before, asked))
-        return recorded
+        return here
 
     def _free(self, path: str, kind: str, n: int) -> Iterator[Recorded]:
         """What is left of this path and kind, the one at the very place first."""

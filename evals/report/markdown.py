@@ -22,7 +22,7 @@ WHY = 2_000
 """Characters of the reason that a folded failure shows."""
 
 _STRUCTURE = re.compile(r"""[&<>|`*_\[\]!~\\"'$^{}]""")
-_LINKING = re.compile(r"([@#:])(?=\S)|(?<=www)(\.)", re.IGNORECASE)
+_LINKING = re.compile(r"[@#:](?=\S)|www(?=\.)", re.IGNORECASE)
 _BEGINNING = re.compile(r"^([-+=#]|\d+[.)])")
 ZERO_WIDTH = "&#8203;"
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 
 _ESCAPES = re.compile(r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]|\x1b[\]PX^_].*?(?:\x07|\x1b\\|$)|\x1b[ -/]*[0-~]?", re.DOTALL)
 """What a terminal obeys: colours and the cursor; titles and links; the rest."""
 
-_TURNING = frozenset("\u200e\u200f\u061c\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
-"""Characters that change the reading direction: a text that holds them may look like another."""
+_HIDDEN = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff"  # control characters, halves of characters, none at all
+    "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]"  # what turns the reading direction: such a text looks like another
+)
 
 ELLIPSIS = "\N{HORIZONTAL ELLIPSIS}"
 
@@ -23,8 +24,7 @@ def plain(text: str) -> str:
     """
     if text.isascii() and text.isprintable():
         return text
-    bare = _ESCAPES.sub("", text.replace("\r\n", "\n"))
-    return "".join(char for char in bare if char in "\n\t" or not _hidden(char))
+    return _HIDDEN.sub("", _ESCAPES.sub("", text))
 
 
 def line(text: str, most: int | None = None) -> str:
@@ -57,7 +57,3 @@ def many(count: int, thing: str) -> str:
         ('1 run', '1,200 runs')
     """
     return f"{count:,} {thing}" if count == 1 else f"{count:,} {thing}s"
-
-
-def _hidden(char: str) -> bool:
-    return unicodedata.category(char) in ("Cc", "Cs") or char in _TURNING or char in "\ufffe\uffff"

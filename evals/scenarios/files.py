@@ -69,11 +69,10 @@ def opened(folder: Path, *names: str) -> BinaryIO:
         number = os.open(path, os.O_RDONLY | _FLAGS)
     except OSError as error:
         raise UnfitError("a file that can be read", (error.strerror or "an error").lower()) from error
-    file = os.fdopen(number, "rb")
     if not stat.S_ISREG(os.fstat(number).st_mode):
-        file.close()
+        os.close(number)
         raise UnfitError("a plain file", "something else")
-    return file
+    return os.fdopen(number, "rb")
 
 
 def read(most: int, folder: Path, *names: str) -> bytes:

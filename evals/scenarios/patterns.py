@@ -23,7 +23,7 @@ PLACEHOLDER: Final = re.compile(r"\[redacted:([a-z0-9_]{1,40}):([0-9]{1,9})\]")
 
 _KEYS = "|".join(
     (
-        r"sk-[A-Za-z0-9_-]{20,}",  # OpenAI, Anthropic, OpenRouter, DeepSeek
+        r"(?<![A-Za-z0-9])sk-[A-Za-z0-9_-]{20,}",  # OpenAI, Anthropic, OpenRouter, DeepSeek
         r"AIza[0-9A-Za-z_-]{35}",  # Google
         r"(?:AKIA|ASIA)[0-9A-Z]{16}",  # AWS
         r"gh[pousr]_[A-Za-z0-9]{36,}",  # GitHub
@@ -47,8 +47,8 @@ _BEGIN, _END = (rf"-----{word} [A-Z ]{{0,30}}PRIVATE KEY-----" for word in ("BEG
 _NAMED = "(?i)(" + "|".join(name.replace("_", "[_-]?") for name in FIELDS) + ")"
 
 PATTERNS: Final = (
-    ("private_key", re.compile(rf"{_BEGIN}.{{0,20000}}?(?:{_END}|\Z)", re.DOTALL)),
-    ("token", re.compile(rf"(?<![A-Za-z0-9])(?:{_KEYS})")),
+    ("private_key", re.compile(rf"{_BEGIN}(?:(?!-----).){{0,20000}}(?:{_END})?", re.DOTALL)),
+    ("token", re.compile(_KEYS)),
     ("token", re.compile(r"(?i)\bbearer\s{1,3}(?=[^\s]{0,200}[0-9])([a-z0-9._~+/-]{12,}=*)")),  # RFC 6750
     ("password", re.compile(r"[A-Za-z][A-Za-z0-9+.-]{0,30}://[^\s/:@\"'<>]{0,256}:([^\s/@\"'<>]{1,256})@")),  # RFC 3986
     ("token", re.compile(r"(?i)authorization[\"']?\s?[:=]\s?[\"']?(?:basic|bearer|digest|token)\s+([^\s\"',;]{4,})")),
@@ -101,10 +101,20 @@ def variants(secret: str) -> Iterator[str]:
                 yield whole
 
 
-def any_of(texts: Iterable[str], *, inside_words: bool) -> re.Pattern[str] | None:
-    """A pattern for any of these texts, the longest first; None: there are none."""
-    found = sorted({text for text in texts if text}, key=lambda text: (-len(text), text))
-    if not found:
-        return None
-    whole = "|".join(map(re.escape, found))
-    return re.compile(whole if inside_words else rf"(?<![A-Za-z0-9])(?:{whole})(?![A-Za-z0-9])")
+def anywhere(texts: Iterable[str]) -> re.Pattern[str] | None:
+    """A pattern for each of these texts wherever it begins, inside of words and of each other; None: there are none.
+
+    Its first group is the text, the longest of those that begin there.
+    """
+    whole = _any(texts)
+    return re.compile(f"(?=({whole}))") if whole else None
+
+
+def as_words(texts: Iterable[str]) -> re.Pattern[str] | None:
+    """A pattern for these texts where they are no parts of longer words, the longest first; None: there are none."""
+    whole = _any(texts)
+    return re.compile(rf"(?<![A-Za-z0-9])(?:{whole})(?![A-Za-z0-9])") if whole else None
+
+
+def _any(texts: Iterable[str]) -> str:
+    return "|".join(re.escape(text) for text in sorted({*texts} - {""}, key=lambda text: (-len(text), text)))

@@ -26,7 +26,7 @@ from ...supervisor.runs import Entry
 from ...supervisor.views.bill import fields
 from ..scenario import Arm, Redaction, Reference, Scenario
 from ..scoring.places import stable
-from .patterns import any_of
+from .patterns import as_words
 from .redaction import Redactor, Walk, rid_of_secrets
 
 M = TypeVar("M", bound=BaseModel)
@@ -42,7 +42,7 @@ def redacted(scenario: Scenario, redactor: Redactor) -> Scenario:
     Raises:
         UsageError: a registered secret stands where it cannot be taken out: in the name of a worker, say.
     """
-    made, counts = rid_of_secrets(redactor, lambda walk: _without(scenario, walk))
+    made, counts = rid_of_secrets(redactor, scenario, _without)
     if not counts:
         return scenario
     for one in scenario.header.redactions:
@@ -53,7 +53,7 @@ def redacted(scenario: Scenario, redactor: Redactor) -> Scenario:
     return replace(renamed, header=renamed.header.model_copy(update={"redactions": told}))
 
 
-def _without(scenario: Scenario, walk: Walk) -> Scenario:
+def _without(walk: Walk, scenario: Scenario) -> Scenario:
     return Scenario(
         header=walk.over(scenario.header),
         reference=walk.over(scenario.reference),
@@ -65,7 +65,7 @@ def _without(scenario: Scenario, walk: Walk) -> Scenario:
 
 def _renamed(scenario: Scenario, names: Mapping[str, str]) -> Scenario:
     """The scenario with other digests in the place of these, wherever they stand."""
-    pattern = any_of(names, inside_words=False)
+    pattern = as_words(names)
     if pattern is None:
         return scenario
 

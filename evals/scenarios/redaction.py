@@ -24,12 +24,13 @@ from functools import lru_cache
 from typing import Any, Final, Literal, TypeVar, cast, get_origin
 
 from pydantic import BaseModel
-from pydantic_core import from_json, to_json
+from pydantic_core import to_json
 
 from ...protocols.errors import UsageError
+from ...protocols.jsonl import UnfitError, parse
 from ...protocols.messages import Json
 from ...protocols.once import once
-from .patterns import LEAST, PATTERNS, PLACEHOLDER, any_of, kind_of, squeezed, variants
+from .patterns import LEAST, PATTERNS, PLACEHOLDER, anywhere, as_words, kind_of, squeezed, variants
 from .plain import is_list, is_object
 
 T = TypeVar("T")
@@ -47,6 +48,8 @@ WORDS: Final = frozenset({"type", "role", "finish", "model"})
 """The same in the JSON that the framework makes of a model's request and reply."""
 EMBEDDED: Final = 20
 """Levels down to which a text is looked into for JSON."""
+WALKS: Final = 8
+"""Times that a value is walked over; three are enough for what nobody made to annoy."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +81,7 @@ class Redactor:
 
     def apply(self, value: Json) -> Json:
         """The JSON value without its secrets; placeholders are numbered anew, within this value."""
-        return rid_of_secrets(self, lambda walk: walk.over(value))[0]
+        return rid_of_secrets(self, value, Walk.over)[0]
 
     def kind(self, path: tuple[str, ...]) -> str:
         """The kind of secret that the field at this path holds; "": none."""
@@ -100,17 +103,22 @@ class Redactor:
         return {text: secret for secret in self.secrets for text in variants(secret)}
 
 
-def rid_of_secrets(redactor: Redactor, over: Callable[[Walk], T]) -> tuple[T, Counter[str]]:
-    """What `over` makes of a walk, and how often which kind of secret was taken out.
+def rid_of_secrets(redactor: Redactor, value: T, over: Callable[[Walk, T], T]) -> tuple[T, Counter[str]]:
+    """The value without secrets, and how often which kind of secret was taken out.
 
-    It walks twice where there are secrets: the first walk finds out which, the second takes them out everywhere.
+    It is walked over until nothing is found any more: what was found in one place is looked for in all of them, and the
+    last walk only numbers what is left, in the order in which it stands there.
     """
-    first = Walk(redactor, {})
-    made = over(first)
-    if not first.found:
-        return made, first.counts
-    second = Walk(redactor, first.found)
-    return over(second), second.counts
+    counts: Counter[str] = Counter()
+    known: Mapping[str, str] = {}
+    for _ in range(WALKS):
+        walk = Walk(redactor, known)
+        value = over(walk, value)
+        if not walk.counts:
+            break
+        counts += walk.counts
+        known = walk.placeholders
+    return value, counts
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,16 +136,21 @@ class Walk:
     """One walk through values that share their placeholders."""
 
     def __init__(self, redactor: Redactor, known: Mapping[str, str]) -> None:
-        """Begin; `known` are secrets found before, with their kinds."""
+        """Begin.
+
+        Args:
+            redactor: says what is a secret.
+            known: what was found by the walk before, with the placeholders that it left.
+        """
         self._redactor = redactor
         self._known = known
-        self._words = any_of(known, inside_words=False)
-        self._registered = any_of(redactor.registered, inside_words=True)
-        self._placeholders: dict[str, str] = {}
+        self._words = as_words(one for one in known if len(one) >= LEAST and not PLACEHOLDER.fullmatch(one))
+        self._registered = anywhere(redactor.registered)
         self._numbers: Counter[str] = Counter()
-        self.found: dict[str, str] = {}
-        """Secrets that are worth looking for elsewhere, with their kinds."""
+        self.placeholders: dict[str, str] = {}
+        """What stands now for each secret, and for each placeholder of before."""
         self.counts: Counter[str] = Counter()
+        """How many secrets were taken out, by kind."""
 
     def over(self, value: Any, path: tuple[str, ...] = (), kind: str = "") -> Any:
         """The value, a message or JSON, without its secrets; `kind`: of the secret field that it stands in, if any."""
@@ -154,7 +167,8 @@ class Walk:
         return self._object(value, path, kind) if is_object(value) else value
 
     def _list(self, items: list[Json], path: tuple[str, ...], kind: str) -> list[Json]:
-        return [self.over(one, (*path, str(index)), kind) for index, one in enumerate(items)]
+        below = [(*path, str(index)) for index in range(len(items))]
+        return [self.over(one, at, kind or self._redactor.kind(at)) for one, at in zip(items, below, strict=True)]
 
     def _object(self, pairs: dict[str, Json], path: tuple[str, ...], kind: str) -> dict[str, Json]:
         made: dict[str, Json] = {}
@@ -187,11 +201,10 @@ class Walk:
 
     def _text(self, text: str, path: tuple[str, ...]) -> str:
         inside = _embedded(text) if len(path) < EMBEDDED else None
-        if inside is not None:
-            after = self.over(inside, (*path, ""))
-            if after != inside:
-                return to_json(after).decode()
-        return self._spanned(text, self._all)
+        if inside is None:
+            return self._spanned(text, self._all)
+        after = self.over(inside, (*path, ""))
+        return text if after == inside else to_json(after).decode()
 
     def _whole(self, text: str, kind: str) -> str:
         """A text that is a secret as a whole."""
@@ -213,22 +226,20 @@ class Walk:
         return "".join([*pieces, text[end:]])
 
     def _placeholder(self, span: _Span) -> str:
-        known = bool(PLACEHOLDER.fullmatch(span.secret))
-        if span.secret not in self._placeholders:
+        before = self._known.get(span.secret, span.secret)
+        if before not in self.placeholders:
             self._numbers[span.kind] += 1
-            self._placeholders[span.secret] = f"[redacted:{span.kind}:{self._numbers[span.kind]}]"
-        if not known:
-            self.counts[span.kind] += 1
-            if len(span.secret) >= LEAST and span.secret not in self._redactor.secrets:
-                self.found.setdefault(span.secret, span.kind)
-        return self._placeholders[span.secret]
+            self.placeholders[before] = f"[redacted:{span.kind}:{self._numbers[span.kind]}]"
+        self.placeholders[span.secret] = self.placeholders[before]
+        self.counts[span.kind] += not PLACEHOLDER.fullmatch(span.secret)
+        return self.placeholders[before]
 
     def _certain(self, text: str) -> list[_Span]:
         """What is a secret wherever it stands, and placeholders."""
         spans = [_placed(match) for match in PLACEHOLDER.finditer(text)]
         if self._registered is not None:
             registered = self._redactor.registered
-            spans += [_Span(*m.span(), "secret", registered[m.group()]) for m in self._registered.finditer(text)]
+            spans += [_Span(*m.span(1), "secret", registered[m.group(1)]) for m in self._registered.finditer(text)]
         for kind, pattern in PATTERNS:
             last = pattern.groups
             for match in pattern.finditer(text):
@@ -239,7 +250,9 @@ class Walk:
     def _all(self, text: str) -> list[_Span]:
         spans = self._certain(text)
         if self._words is not None:
-            spans += [_Span(*m.span(), self._known[m.group()], m.group()) for m in self._words.finditer(text)]
+            for match in self._words.finditer(text):
+                left = PLACEHOLDER.fullmatch(self._known[match.group()])
+                spans.append(_Span(*match.span(), left.group(1) if left else "", match.group()))
         return spans
 
 
@@ -261,14 +274,13 @@ def _disjoint(spans: list[_Span]) -> list[_Span]:
 
 
 def _embedded(text: str) -> Json:
-    """The JSON object or list that a text is; None: it is none."""
+    """The JSON object or list that a text is, with nothing in it that could be overlooked; None: it is none."""
     if text[:1] not in ("{", "["):
         return None
     try:
-        value = from_json(text, allow_inf_nan=False)
-    except ValueError:
+        return parse(text, most=len(text))
+    except UnfitError:
         return None
-    return value if is_object(value) or is_list(value) else None
 
 
 def _kind(name: str) -> str:

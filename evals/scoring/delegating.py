@@ -90,17 +90,23 @@ def delegation(tasks: Tasks, how: Bootstrap) -> Iterator[Metric]:
         unnecessary, missed = rate(unnecessary_delegation_rate), rate(missed_delegation_rate)
         yield drawn_again(Kind("unnecessary_delegation", "delegation", "share", "lower"), judged, unnecessary, how)
         yield drawn_again(Kind("missed_delegation", "delegation", "share", "lower"), judged, missed, how)
-    sent = {
-        task: [[Sent(one.to, one.payload) for one in run.handoffs if not one.failed] for run in runs]
-        for task, runs in tasks.items()
-        if any(run.handoffs for run in runs)
-    }
+    sent = {task: [sent for run in runs for sent in by_supervisor(run)] for task, runs in tasks.items()}
+    sent = {task: found for task, found in sent.items() if found}
     if sent:
         redundant, circles = _over(redundant_handoff_rate), _over(ping_pong_rate)
         yield drawn_again(Kind("redundant_handoffs", "delegation", "share", "lower"), sent, redundant, how)
         yield drawn_again(Kind("ping_pong", "delegation", "share", "lower"), sent, circles, how)
     depths = {task: [float(run.depth) for run in runs] for task, runs in tasks.items()}
     yield mean(Kind("depth", "delegation", "count", "neither"), depths, how)
+
+
+def by_supervisor(run: Measured) -> list[list[Sent]]:
+    """The handoffs of a run that did not fail, by the supervisor that made them: what two give away is no circle."""
+    found: dict[str, list[Sent]] = {}
+    for one in run.handoffs:
+        if not one.failed:
+            found.setdefault(one.step.rpartition("/")[0], []).append(Sent(one.to, one.payload))
+    return list(found.values())
 
 
 def _delegation(one: Routed) -> Delegation:

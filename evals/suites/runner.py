@@ -6,13 +6,15 @@ and many give the same bytes.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import anyio
 from anyio import to_process, to_thread
 
+from ...protocols.errors import EchelonError
 from ..scenarios.suite import Suite
 from ..scorecard import Measured
 from ..scoring.judge import Judge
@@ -88,12 +90,23 @@ async def work(job: Job, ids: Sequence[str], load: Load, means: Means) -> list[M
         tell()
 
     tell()
-    async with anyio.create_task_group() as group:
-        for part in parts:
-            group.start_soon(one, part)
+    await _all(one, parts)
     if kept is not None:
         kept.drop()
     return [found[key] for key in sorted(found)]
+
+
+async def _all(one: Callable[[Sequence[str]], Coroutine[Any, Any, None]], parts: Sequence[Sequence[str]]) -> None:
+    """Do all parts; of several errors the first is raised as it is."""
+    try:
+        async with anyio.create_task_group() as group:
+            for part in parts:
+                group.start_soon(one, part)
+    except* EchelonError as errors:
+        raised = errors
+        while isinstance(raised, BaseExceptionGroup):
+            raised = raised.exceptions[0]
+        raise raised from None
 
 
 def _parts(names: Sequence[str], processes: int) -> Iterator[Sequence[str]]:

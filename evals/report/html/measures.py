@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from itertools import groupby
 
 from ...scorecard import Comparison, Difference, Metric, Scorecard, Unit
@@ -78,7 +78,9 @@ def comparison(card: Scorecard) -> Html:
         by_unit.setdefault(unit[one.metric], []).append(one)
     groups = (_unit(name, group, columns) for name, group in by_unit.items())
     table = tag("table", tag("caption", f"This run minus {told.baseline}"), head(columns), groups, class_="fold")
-    return section("comparison", "Against the baseline", FOREST, table, _changed(told))
+    return section(
+        "comparison", "Against the baseline", FOREST, table, _changed(told, {one.scenario for one in card.measured})
+    )
 
 
 def _unit(unit: Unit, group: Sequence[Difference], columns: Columns) -> Html:
@@ -111,10 +113,13 @@ def _difference(one: Difference, unit: Unit, scale: Axis) -> Html:
     )
 
 
-def _changed(told: Comparison) -> Html:
+def _changed(told: Comparison, there: Set[str]) -> Html:
     if not told.changed:
         return tag("p", "No scenario changed its success.", class_="dim")
-    links = (joined(", " if i else "", link(name)) for i, name in enumerate(told.changed[:MOST_CHANGED]))
+    links = (
+        joined(", " if i else "", link(name) if name in there else name)
+        for i, name in enumerate(told.changed[:MOST_CHANGED])
+    )
     more = len(told.changed) - MOST_CHANGED
     rest = f" and {more:,} more" if more > 0 else ""
     return tag("p", f"{many(len(told.changed), 'scenario')} changed success: ", links, rest)

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 
 from ...contracts import Card
 from ...conversation import Delta
-from ...messages import Json, Usage
+from ...messages import NOTHING_USED, Json, Usage
 from ..runs import Seen
-from .endings import Ending
-from .errors import RefusedError
+from .endings import Ending, Wants, ending_of, told
+from .errors import RefusedError, broken
+from .legs import Leg
 from .progress import line_of
 from .speech import Speech
 from .sse import DONE, frame
@@ -33,15 +34,17 @@ class ChatHead:
 class ChatStream:
     """Chunks of one answer; each method gives what is to be sent next."""
 
-    def __init__(self, head: ChatHead, card: Card | None, *, wants_usage: bool = False) -> None:
+    def __init__(self, head: ChatHead, card: Card | None, *, wants: Wants = "text", wants_usage: bool = False) -> None:
         """Take what the chunks say of themselves.
 
         Args:
             head: Of every chunk.
-            card: The team's; None: nothing is said before the end.
+            card: The team's, if what it says may be sent at once; None: nothing is said before the end.
+            wants: What the answer is wanted in.
             wants_usage: Whether the client asked for the usage: then every chunk has the field.
         """
         self._head = head.json("chat.completion.chunk")
+        self._wants: Wants = wants
         self._usage: dict[str, Json] = {"usage": None} if wants_usage else {}
         self._speech = None if card is None else Speech(card)
 
@@ -62,19 +65,30 @@ class ChatStream:
             return self._chunk({"reasoning_content": f"{line}\n"})
         return b""
 
-    def end(self, ending: Ending, usage: Usage) -> bytes:
+    def end(self, leg: Leg) -> bytes:
         """The rest of the answer, why it stops, what it cost, and the mark of the end."""
+        ending = ending_of(leg, wants=self._wants)
+        if ending is None:
+            return self.broken(broken())
         if ending.error is not None:
             return self.broken(ending.error)
         rest = ending.text if self._speech is None else self._speech.rest(ending.text)
         said = self._chunk({"refusal" if ending.refused else "content": rest}) if rest else b""
-        last = frame(self._head | {"choices": [], "usage": chat_usage(usage)}) if self._usage else b""
-        return said + self._chunk({}, ending.finish) + last + DONE
+        return said + self._last(ending, leg.usage)
+
+    def aside(self, text: str) -> bytes:
+        """Something that is said without a run."""
+        return self._chunk({"content": text}) + self._last(None, NOTHING_USED)
 
     def broken(self, error: RefusedError) -> bytes:
         """An error, now that the status is sent."""
         return frame({"error": error.json}) + DONE
 
-    def _chunk(self, delta: Json, finish: str | None = None) -> bytes:
+    def _last(self, ending: Ending | None, usage: Usage) -> bytes:
+        usages = frame(self._head | {"choices": [], "usage": chat_usage(usage)}) if self._usage else b""
+        finish = "stop" if ending is None else ending.finish
+        return self._chunk({}, finish, {} if ending is None else told(ending)) + usages + DONE
+
+    def _chunk(self, delta: Json, finish: str | None = None, more: dict[str, Json] | None = None) -> bytes:
         choice = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": finish}
-        return frame(self._head | {"choices": [choice]} | self._usage)
+        return frame(self._head | {"choices": [choice]} | self._usage | (more or {}))

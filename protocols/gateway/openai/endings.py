@@ -12,12 +12,15 @@ from .rendering import FAILED, FAILURES, as_json, failure_text, question_text, s
 
 Finish = Literal["stop", "length", "content_filter"]
 Outcome = Literal["delivered", "waiting", "cancelled", "failed", "skipped"]
+Wants = Literal["text", "json"]
+"""What a client wants its answer in."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ending:
     """What a client is told at the end of a leg."""
 
+    run: str
     outcome: Outcome
     why: str = ""
     """The kind of a failure; "": it is none."""
@@ -30,7 +33,7 @@ class Ending:
     """A failure of the service rather than of the work; None: there is something to say."""
 
 
-def ending_of(leg: Leg, *, wants: Literal["text", "json"] = "text") -> Ending | None:
+def ending_of(leg: Leg, *, wants: Wants = "text") -> Ending | None:
     """How a leg ended; None: it has not.
 
     With `wants` JSON, what is not the output is marked as refused.
@@ -40,21 +43,22 @@ def ending_of(leg: Leg, *, wants: Literal["text", "json"] = "text") -> Ending | 
             return None
         case "cancelled":
             text = f"{FAILURES['cancelled']}. (run {leg.run})"
-            return Ending(outcome="cancelled", text=text, refused=wants == "json")
+            return Ending(run=leg.run, outcome="cancelled", text=text, refused=wants == "json")
         case "waiting":
             questions = leg.questions
             text = question_text(questions, leg.run)
-            return Ending(outcome="waiting", text=text, refused=wants == "json", questions=questions)
+            return Ending(run=leg.run, outcome="waiting", text=text, refused=wants == "json", questions=questions)
         case "over":
             return _over(leg, wants)
 
 
-def _over(leg: Leg, wants: Literal["text", "json"]) -> Ending:
+def _over(leg: Leg, wants: Wants) -> Ending:
     match leg.report:
         case Done(output=output):
-            return Ending(outcome="delivered", text=_output(output, wants))
+            return Ending(run=leg.run, outcome="delivered", text=_output(output, wants))
         case Failed(failure=failure):
             return Ending(
+                run=leg.run,
                 outcome="cancelled" if failure.kind == "cancelled" else "failed",
                 why=failure.kind,
                 text=failure_text(failure.kind, leg.run, leg.verdict),
@@ -63,11 +67,16 @@ def _over(leg: Leg, wants: Literal["text", "json"]) -> Ending:
                 error=failed_run(failure.kind, leg.run),
             )
         case Skipped() | Waiting() | None:
-            return Ending(outcome="skipped", text=f"{FAILED}. (run {leg.run})", refused=wants == "json")
+            return Ending(run=leg.run, outcome="skipped", text=f"{FAILED}. (run {leg.run})", refused=wants == "json")
+
+
+def told(ending: Ending) -> dict[str, Json]:
+    """What both APIs have no field for, in one of ours: which run it was, and what came of it."""
+    return {"echelon": {"run": ending.run, "outcome": ending.outcome, "why": ending.why or None}}
 
 
 _FINISHES: dict[str, Finish] = {"truncated": "length", "content_filter": "content_filter"}
 
 
-def _output(output: Json, wants: Literal["text", "json"]) -> str:
+def _output(output: Json, wants: Wants) -> str:
     return as_json(output) if wants == "json" else said(output)

@@ -1,26 +1,74 @@
-"""Watching a run to its end, or to where it waits; and ordering one so that a request sent twice begins one run."""
+"""Watching a leg of a run to its end, for a whole answer or for a stream."""
 
 from __future__ import annotations
 
-import secrets
+import logging
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
-from itertools import islice
+from dataclasses import dataclass
+from typing import Protocol
 
-from ...conversation import Delta, digest_of
-from ...errors import JournalError
-from ...events import RunStarted
-from ..runs import Order, Runs, Seen
+import anyio
+
+from ...conversation import Delta
+from ...errors import EchelonError, JournalError, UnknownRunError
+from ..asgi import note_run
+from ..runs import Disconnect, Runs, Seen
+from .errors import RefusedError, broken, refused_by
 from .legs import Leg, legs_of
+from .resource import Call
+from .sse import COMMENT, EventStream, Heartbeat, Sink, until_gone
+
+logger = logging.getLogger(__name__)
 
 Hear = Callable[[Seen | Delta], Awaitable[None]]
 
-WINDOW = 900.0
-"""Seconds in which a request that says it is sent again belongs to the run that it began before; OpenAI's clients wait
-ten minutes for an answer, and then up to eight seconds."""
 
-LOOKED_AT = 50
-"""Runs of the same client, the latest first, among which it is looked for."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """How OpenAI's APIs are spoken."""
+
+    heartbeat: Heartbeat = "comment"
+    seconds: float = 15.0
+    """Of silence in a stream before a heartbeat."""
+    disconnect: Disconnect = "cancel"
+    """What becomes of a run whose client hangs up; one in the background goes on."""
+    linger: float = 5.0
+    """Seconds that a client which tries again by itself has to do so before its run counts as left."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where a request's answer will stand: a leg of a run."""
+
+    run: str
+    number: int = 1
+    after: int = 0
+    """Seq of the last event before it."""
+
+
+class Stream(Protocol):
+    """Turns what happens into what is sent."""
+
+    @property
+    def beat(self) -> bytes:
+        """An event without content; empty: there is none."""
+        ...
+
+    def begin(self) -> bytes:
+        """What comes first."""
+        ...
+
+    def take(self, seen: Seen | Delta) -> bytes:
+        """What an event, or a piece of text, makes of itself."""
+        ...
+
+    def end(self, leg: Leg) -> bytes:
+        """What comes last."""
+        ...
+
+    def broken(self, error: RefusedError) -> bytes:
+        """What comes last if nothing more can come."""
+        ...
 
 
 async def quietly(seen: Seen | Delta) -> None:
@@ -47,55 +95,79 @@ async def follow(runs: Runs, run: str, after: int, hear: Hear) -> None:
             await follow(runs, run, last, hear)
 
 
-async def leg_of(runs: Runs, run: str, number: int) -> Leg | None:
-    """A leg of a run, as it stands; None: the run has not so many.
+async def leg_of(runs: Runs, place: Place) -> Leg:
+    """A leg as it stands; one that follows the last is about to begin.
 
     Raises:
-        UnknownRunError: there is no such run.
+        UnknownRunError: there is no such run, or it has not so many legs.
     """
-    legs = legs_of(run, await runs.events(run))
-    return legs[number - 1] if 0 < number <= len(legs) else None
+    seen = await runs.events(place.run)
+    legs = legs_of(place.run, seen)
+    if 0 < place.number <= len(legs):
+        return legs[place.number - 1]
+    if place.number == len(legs) + 1 and place.after:
+        return Leg(run=place.run, number=place.number, before=tuple(seen), seen=())
+    raise UnknownRunError(place.run)
 
 
-class Retries:
-    """What a request's headers and body say of whether it was sent before."""
+async def finished(runs: Runs, settings: Settings, place: Place, call: Call) -> Leg | None:
+    """A leg that has ended; None: the client hung up before it had.
 
-    def __init__(self, body: bytes, key: str, count: str) -> None:
-        """Take a request.
+    Raises:
+        RefusedError: the run cannot be read, or broke off.
+    """
+    note_run(call.scope, place.run)
+    linger = settings.linger if call.header("x-stainless-retry-count") else 0.0
+    left, failed = True, list[EchelonError]()
+    async with anyio.create_task_group() as group:
+        group.start_soon(until_gone, call.receive, group.cancel_scope, linger)
+        try:
+            await follow(runs, place.run, place.after, quietly)
+        except EchelonError as error:
+            failed.append(error)  # raised below as it is: the group would wrap it
+        left = False
+        group.cancel_scope.cancel()
+    if failed:
+        raise refused_by(failed[0]).begun()
+    return None if left else await leg_of(runs, place)
 
-        Args:
-            body: Of the request, or anything that is the same in every sending of it and in no other.
-            key: Of the header `Idempotency-Key`; "": there is none.
-            count: Of the header `x-stainless-retry-count`, which OpenAI's clients send; "": there is none.
-        """
-        self._digest = digest_of(body)[:32]
-        self._key = key
-        self.again = count.isdecimal() and int(count[:6]) > 0
-        """Whether the client says that it has sent it before."""
 
-    async def begin(self, runs: Runs, order: Order, now: float) -> str:
-        """Begin the run of an order, unless this request has begun it before.
+def streamed(runs: Runs, settings: Settings, place: Place, stream: Stream, call: Call) -> EventStream:
+    """A leg as a stream of events."""
+    note_run(call.scope, place.run)
 
-        An `Idempotency-Key` makes the same body the same run for good. Otherwise only what says that it is sent again
-        belongs to an earlier run: whoever says the same thing twice wants two answers. A run that was called off when
-        its client left is begun anew.
+    async def produce(sink: Sink) -> None:
+        async def hear(seen: Seen | Delta) -> None:
+            await sink.write(stream.take(seen))
 
-        Raises:
-            ShapeError, UsageError, BusyError: as `Runs.begin`.
-        """
-        if self._key:
-            return await runs.begin(replace(order, key=digest_of(self._key.encode(), self._digest.encode())))
-        if self.again and (known := await self._known(runs, order, now)):
-            return known
-        return await runs.begin(replace(order, key=f"{self._digest}.{secrets.token_hex(8)}"))
+        await sink.write(stream.begin())
+        await sink.write(await _told(runs, place, stream, hear))
 
-    async def _known(self, runs: Runs, order: Order, now: float) -> str:
-        """The run that an earlier sending of this request began; "": none."""
-        for stands in islice(await runs.find(principal=order.principal), LOOKED_AT):
-            same = (stands.team, stands.surface) == (order.team, order.surface)
-            if same and stands.status != "cancelled" and stands.started >= now - WINDOW:
-                first = (await runs.events(stands.run))[0].event
-                key = first.tags.get("key", "") if isinstance(first, RunStarted) else ""
-                if key.partition(".")[0] == self._digest:
-                    return stands.run
-        return ""
+    beats = {"comment": COMMENT, "empty": stream.beat, "off": b""}
+    return EventStream(
+        produce=produce,
+        beat=beats[settings.heartbeat],
+        seconds=settings.seconds,
+        headers=[("x-echelon-run", place.run)],
+    )
+
+
+async def _told(runs: Runs, place: Place, stream: Stream, hear: Hear) -> bytes:
+    """Tell a leg; gives what comes last."""
+    try:
+        await follow(runs, place.run, place.after, hear)
+        return stream.end(await leg_of(runs, place))
+    except EchelonError as error:
+        return stream.broken(refused_by(error).begun())
+    except Exception as error:
+        logger.exception("the stream of run %s broke off", place.run, exc_info=error)
+        return stream.broken(broken())
+
+
+def said_at_once(data: bytes) -> EventStream:
+    """A stream that is there already."""
+
+    async def produce(sink: Sink) -> None:
+        await sink.write(data)
+
+    return EventStream(produce=produce, beat=b"", seconds=0.0)

@@ -30,7 +30,7 @@ class Leg:
     before: tuple[Seen, ...]
     """The legs before it."""
     seen: tuple[Seen, ...]
-    """Its own events; at least one."""
+    """Its own events; empty only of a later leg that is about to begin."""
 
     @property
     def after(self) -> int:
@@ -48,12 +48,12 @@ class Leg:
     @property
     def began(self) -> float:
         """Seconds since the epoch."""
-        return self.seen[0].at
+        return (*self.seen[:1], *self.before[-1:])[0].at
 
     @property
     def updated(self) -> float:
         """Seconds since the epoch."""
-        return self.seen[-1].at
+        return (*self.before[-1:], *self.seen[-1:])[-1].at
 
     @property
     def progress(self) -> Progress:
@@ -75,13 +75,13 @@ class Leg:
     @property
     def report(self) -> JsonReport | None:
         """What the run came to; None: it is not over."""
-        last = self.seen[-1].event
-        return last.report if isinstance(last, RunEnded) else None
+        ends = [one.event.report for one in self.seen[-1:] if isinstance(one.event, RunEnded)]
+        return ends[-1] if ends else None
 
     @property
     def verdict(self) -> Verdict | None:
-        """The last verdict of the team's own reviewer; None: there is none."""
-        found = [one.event.verdict for one in self.seen if isinstance(one.event, Ended) and one.event.path == ""]
+        """The verdict of the last supervisor to end, who led all the others; None: it has no reviewer."""
+        found = [one.event.verdict for one in self.seen if isinstance(one.event, Ended)]
         return found[-1] if found else None
 
     @property

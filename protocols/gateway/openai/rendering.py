@@ -15,6 +15,7 @@ from typing import Final, cast
 from pydantic_core import to_json
 
 from ...messages import FailureKind, Json, Question, Reject, Revise, Verdict
+from ..turns import how_to_answer, mark_of
 
 SAID_FIELDS: Final = ("markdown", "text")
 """Fields that hold what an output has to say, the first one first."""
@@ -92,28 +93,15 @@ def failure_text(kind: FailureKind, run: str, verdict: Verdict | None = None) ->
 
 def question_text(questions: tuple[Question, ...], run: str) -> str:
     """Open questions as text, each with how to answer it."""
-    return "\n\n".join(_question(question, run) for question in questions)
+    several = ["Each of these waits for an answer that begins with its id."] if len(questions) > 1 else []
+    return "\n\n".join([*several, *(_question(question, run) for question in questions)])
 
 
 def _question(question: Question, run: str) -> str:
-    shown = "" if question.subject is None else said(question.subject)
-    if len(shown) > MOST_SHOWN:
-        shown = f"{shown[:MOST_SHOWN]}\n[...]"
-    parts = [f"**{question.of}** is asked: {question.prompt}", shown, _how(question), _mark(question, run)]
-    return "\n\n".join(part for part in parts if part)
-
-
-def _how(question: Question) -> str:
-    match question.asks:
-        case "approval":
-            return "Answer **yes** or **no**."
-        case "in_doubt":
-            return "Answer **yes** if it was done, **no** if it was not."
-        case "report":
-            if question.answer_schema.get("type") == "string":
-                return "Answer in your own words, or **no**."
-            return f"Answer with JSON of this shape, or **no**:\n\n{block(question.answer_schema)}"
-
-
-def _mark(question: Question, run: str) -> str:
-    return f"_(question {question.id} of run {run})_"
+    if question.of == "user":  # whoever reads this: nobody else is asked, and there is nothing to show
+        parts = [question.prompt]
+    else:
+        shown = "" if question.subject is None else said(question.subject)
+        cut = shown if len(shown) <= MOST_SHOWN else f"{shown[:MOST_SHOWN]}\n[...]"
+        parts = [f"**{question.of}** is asked: {question.prompt}", cut, how_to_answer(question)]
+    return "\n\n".join(part for part in (*parts, mark_of(question, run)) if part)

@@ -1,22 +1,21 @@
 """What clients of OpenAI's APIs send: lenient about fields we do not use, strict about those we do.
 
 A field that would change what an answer means is refused by name where we cannot honour it: several choices, logprobs,
-images and audio, a demand to call the client's own tools. One that only tunes a model (`temperature`, `seed`, `stop`)
+audio, a demand to call the client's own tools. One that only tunes a model (`temperature`, `seed`, `stop`)
 is ignored: the models are the team's.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Any, ClassVar, Literal, cast
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
 
+from ...errors import ShapeError
 from ...messages import Json
-
-Role = Literal["system", "developer", "user", "assistant", "tool", "function"]
-
-TEXTS = frozenset({"text", "input_text", "output_text"})
-TEXT_ONLY = "is not accepted: this server takes text"
+from ..conversation import Conversation, conversation_of
+from .errors import invalid
 
 
 class Foreign(BaseModel):
@@ -25,39 +24,24 @@ class Foreign(BaseModel):
     model_config: ClassVar[ConfigDict] = ConfigDict(frozen=True, extra="ignore", defer_build=True)
 
 
-def text_of(content: object) -> str:
-    """The text of a message's content: text, a list of parts, or nothing.
+TOOL_ROLES = frozenset({"tool", "function"})
+"""Who speaks in what a client's own tools have said to other models; a team has no use for it."""
+
+
+def heard(messages: Sequence[dict[str, Json]], param: str) -> Conversation:
+    """Messages as a conversation; what a client's own tools said is left out.
 
     Raises:
-        ValueError: a part is no text.
-
-    Example:
-        >>> text_of([{"type": "text", "text": "a"}, {"type": "input_text", "text": "b"}])
-        'ab'
+        RefusedError: nothing was said, or something that is no text; `param` is the field that the messages stand in.
     """
-    if content is None or isinstance(content, str):
-        return content or ""
-    if not isinstance(content, list):
-        raise ValueError("expected text or a list of parts")  # noqa: TRY004 - pydantic reports a ValueError by field
-    return "".join(_part(part, place) for place, part in enumerate(cast("list[object]", content)))
-
-
-def _part(part: object, place: int) -> str:
-    fields = cast("dict[str, object]", part) if isinstance(part, dict) else {}
-    kind = fields.get("type")
-    if kind not in TEXTS and kind != "refusal":
-        raise ValueError(f"part {place} of type {str(kind)[:40]!r} {TEXT_ONLY}")
-    text = fields.get("refusal" if kind == "refusal" else "text")
-    if not isinstance(text, str):
-        raise ValueError(f"part {place} has no text")  # noqa: TRY004 - pydantic reports a ValueError by field
-    return text
-
-
-class Said(Foreign):
-    """A message."""
-
-    role: Role
-    content: Annotated[str, BeforeValidator(text_of)] = ""
+    silent: dict[str, Json] = {"role": "assistant", "content": None}
+    try:
+        return conversation_of([silent if str(one.get("role")) in TOOL_ROLES else one for one in messages])
+    except ShapeError as error:
+        place, colon, what = error.faults[0].partition(": ")
+        index = place.removeprefix("/messages/")
+        where = f"{param}[{index}]" if index.isdecimal() else param
+        raise invalid(f"{where}: {what if colon else place}.", where) from error
 
 
 class Schema(Foreign):
@@ -96,7 +80,8 @@ class ChatRequest(Foreign):
     """A request to Chat Completions."""
 
     model: str
-    messages: tuple[Said, ...] = Field(min_length=1)
+    messages: tuple[dict[str, Json], ...] = Field(min_length=1)
+    """Read by `conversation_of`."""
     stream: bool | None = None
     stream_options: StreamOptions | None = None
     response_format: ChatFormat | None = None
@@ -122,7 +107,7 @@ class ChatRequest(Foreign):
     @classmethod
     def _text(cls, value: Any) -> Any:
         if value not in (None, ("text",)):
-            raise ValueError(f"anything but text {TEXT_ONLY}")
+            raise ValueError("anything but text is not accepted")
         return value
 
     @field_validator("logprobs", "top_logprobs")
@@ -153,7 +138,8 @@ class Approval(Foreign):
 class Item(Foreign):
     """An item of a response's input: a message, an approval, or something of the past that we have no use for."""
 
-    said: Said | None = None
+    said: dict[str, Json] | None = None
+    """Read by `conversation_of`."""
     approval: Approval | None = None
 
 
@@ -181,7 +167,7 @@ def _item(item: object) -> object:
 class TextFormat(Foreign):
     """How a response wants its text."""
 
-    model_config = ConfigDict(populate_by_name=True)
+    model_config = ConfigDict(populate_by_name=True, extra="allow")  # the response says what was asked for
 
     type: Literal["text", "json_object", "json_schema"] = "text"
     wanted: dict[str, Json] = Field(alias="schema", default_factory=dict)
@@ -205,6 +191,21 @@ def _named(value: object) -> object:
 
 class ResponseRequest(Foreign):
     """A request to Responses."""
+
+    @property
+    def messages(self) -> list[dict[str, Json]]:
+        """The input's messages; an item that is none says nothing, so that places stay what they are."""
+        return [item.said or {"role": "assistant", "content": None} for item in self.input]
+
+    @property
+    def approvals(self) -> list[Approval]:
+        """The input's answers to requests for approval."""
+        return [item.approval for item in self.input if item.approval is not None]
+
+    @property
+    def format(self) -> TextFormat:
+        """How the text is wanted."""
+        return (self.text.format if self.text is not None else None) or TextFormat()
 
     model: str
     input: Annotated[tuple[Item, ...], BeforeValidator(items_of)] = Field(min_length=1)

@@ -52,20 +52,16 @@ class Call:
             raise invalid("The query has too many fields.") from error
         return found.get(name, [""])[0]
 
-    async def read(self, model: type[M]) -> M:
-        """The body as a request.
+    async def body(self) -> bytes:
+        """The body, which must be JSON.
 
         Raises:
-            RefusedError: it is too large, no JSON, or not such a request; says which field is wrong.
+            RefusedError: it says that it is something else, or it is too large.
         """
         kind = self.header("content-type").partition(";")[0].strip().lower()
         if kind != "application/json":
             raise RefusedError(415, f"Expected a body of type application/json, found {kind[:100] or 'none'!r}.")
-        body = await self._body()
-        try:
-            return model.model_validate_json(body, strict=True)
-        except ValidationError as error:
-            raise invalid(*_complaint(error)) from error
+        return await self._body()
 
     async def _body(self) -> bytes:
         """The whole body, counted as it arrives: a length that is announced may be wrong, or missing."""
@@ -80,6 +76,18 @@ class Call:
             if size > MOST_BODY:
                 raise RefusedError(413, f"A request may have at most {MOST_BODY} bytes.")
         return b"".join(pieces)
+
+
+def read(model: type[M], body: bytes) -> M:
+    """A body as a request.
+
+    Raises:
+        RefusedError: it is no JSON, or not such a request; says which field is wrong.
+    """
+    try:
+        return model.model_validate_json(body, strict=True)
+    except ValidationError as error:
+        raise invalid(*_complaint(error)) from error
 
 
 def _complaint(error: ValidationError) -> tuple[str, str | None]:

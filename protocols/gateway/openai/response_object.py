@@ -6,19 +6,22 @@ Its id is `resp_<run>`, and of a later leg `resp_<run>.<leg>`: nothing but the j
 from __future__ import annotations
 
 import re
+import secrets
 from typing import Literal
 
 from pydantic import Field, ValidationError
 from pydantic_core import to_json
 
-from ...messages import Json, Message, Question
-from .endings import Ending, ending_of
+from ...messages import NOTHING_USED, Json, Message, Question
+from ..conversation import Said
+from .endings import Ending, Wants, ending_of, told
 from .legs import Leg
 from .usage import response_usage
 
 _ID = re.compile(r"resp_([A-Za-z0-9_-]{1,64})(?:\.([1-9][0-9]{0,5}))?")
 _REQUEST = "mcpr_"
 
+Item = dict[str, Json]
 Status = Literal["in_progress", "completed", "incomplete", "failed", "cancelled"]
 
 
@@ -41,16 +44,19 @@ def place_in(given: str) -> tuple[str, int] | None:
 class Notes(Message):
     """What a response says of its request, kept with the run since nothing else has it."""
 
-    input: tuple[dict[str, Json], ...] = ()
-    """Messages as sent, each with its role and text."""
+    input: tuple[Said, ...] = ()
+    """What was sent, without what came before."""
     instructions: str | None = None
     metadata: dict[str, str] = Field(default_factory=dict[str, str])
     previous: str | None = None
+    """Id of the response that this one goes on from."""
+    conversation: str | None = None
+    """Id of the conversation that it belongs to, where the client named one."""
     background: bool = False
     format: dict[str, Json] = Field(default_factory=lambda: {"type": "text"})
 
     @property
-    def wants(self) -> Literal["text", "json"]:
+    def wants(self) -> Wants:
         """What the client wants its answer in."""
         return "text" if self.format.get("type") == "text" else "json"
 
@@ -73,7 +79,7 @@ def asked_by(approval_request_id: str) -> str:
     return approval_request_id.removeprefix(_REQUEST)
 
 
-def response_of(leg: Leg) -> dict[str, Json]:
+def response_of(leg: Leg) -> Item:
     """The response that a leg is, as it stands."""
     notes = notes_of(leg)
     ending = ending_of(leg, wants=notes.wants)
@@ -86,7 +92,7 @@ def response_of(leg: Leg) -> dict[str, Json]:
         "usage": response_usage(leg.usage) if over else None,
     }
     if ending is not None:
-        body["echelon"] = {"run": leg.run, "outcome": ending.outcome, "why": ending.why or None}
+        body |= told(ending)
         if ending.error is not None:
             code = "rate_limit_exceeded" if ending.why in ("rate_limited", "quota") else "server_error"
             body["error"] = {"code": code, "message": ending.error.message}
@@ -108,13 +114,22 @@ def _status(ending: Ending | None) -> Status:
     return "incomplete" if ending.finish in _REASONS else "completed"
 
 
-def _frame(leg: Leg, notes: Notes) -> dict[str, Json]:
-    """What does not change while the run goes on; fields without a meaning here have the API's own defaults."""
-    previous = notes.previous if leg.number == 1 else response_id(leg.run, leg.number - 1)
+def _frame(leg: Leg, notes: Notes) -> Item:
+    """What does not change while the run goes on."""
+    model = leg.started.tags.get("team", leg.started.worker)
+    return frame(response_id(leg.run, leg.number), model, int(leg.began), notes) | {
+        "previous_response_id": previous_of(leg)
+    }
+
+
+def frame(name: str, model: str, created: int, notes: Notes) -> Item:
+    """A response without an end; fields that have no meaning here have the API's own defaults."""
     return {
-        "id": response_id(leg.run, leg.number), "object": "response", "created_at": int(leg.began),
-        "model": leg.started.tags.get("team", leg.started.worker), "error": None, "incomplete_details": None,
-        "instructions": notes.instructions, "metadata": notes.metadata, "previous_response_id": previous,
+        "id": name, "object": "response", "created_at": created, "model": model,
+        "status": "in_progress", "completed_at": None, "error": None, "incomplete_details": None,
+        "output": [], "usage": None,
+        "instructions": notes.instructions, "metadata": notes.metadata, "previous_response_id": notes.previous,
+        "conversation": None if notes.conversation is None else {"id": notes.conversation},
         "background": notes.background, "text": {"format": notes.format}, "store": True,
         "parallel_tool_calls": True, "tool_choice": "auto", "tools": [], "truncation": "disabled",
         "reasoning": {"effort": None, "summary": None}, "service_tier": "default", "user": None,
@@ -123,34 +138,57 @@ def _frame(leg: Leg, notes: Notes) -> dict[str, Json]:
     }  # fmt: skip
 
 
-def output_of(leg: Leg, ending: Ending | None) -> list[dict[str, Json]]:
+def said_aside(model: str, text: str, created: int, notes: Notes) -> Item:
+    """A response that no run stands behind, and that nobody can ask for again."""
+    name = f"aside-{secrets.token_hex(12)}"
+    body = frame(f"resp_{name}", model, created, notes)
+    said = message(name, text, status="completed")
+    return body | {
+        "status": "completed", "completed_at": created, "output": [said], "usage": response_usage(NOTHING_USED),
+    }  # fmt: skip
+
+
+def said_instead(whole: dict[str, Json], text: str) -> Item:
+    """A response whose message says something else: the same question, put otherwise."""
+    place = str(whole["id"]).removeprefix("resp_")
+    instead = message(place, text, status="completed")
+    return whole | {"output": [instead if item["type"] == "message" else item for item in whole["output"]]}
+
+
+def previous_of(leg: Leg) -> str | None:
+    """The response that this one goes on from; None: there is none."""
+    return notes_of(leg).previous if leg.number == 1 else response_id(leg.run, leg.number - 1)
+
+
+def output_of(leg: Leg, ending: Ending | None) -> list[Item]:
     """What a leg has given: its progress, what is said at its end, and what is to be approved."""
     place = response_id(leg.run, leg.number).removeprefix("resp_")
-    items: list[dict[str, Json]] = []
+    items: list[Item] = []
     if lines := leg.lines:
         items.append(reasoning(place, lines, status="in_progress" if ending is None else "completed"))
     if ending is None or ending.error is not None or ending.outcome == "cancelled":
         return items
-    items.append(message(place, ending))
+    status = "incomplete" if ending.finish in _REASONS else "completed"
+    kind = "refusal" if ending.refused else "output_text"
+    items.append(message(place, ending.text, status=status, kind=kind))
     return items + [_approval(one, leg) for one in ending.questions if one.asks != "report"]
 
 
-def reasoning(place: str, lines: tuple[str, ...], status: str) -> dict[str, Json]:
+def reasoning(place: str, lines: tuple[str, ...], status: str) -> Item:
     """The progress of a run."""
     summary = [{"type": "summary_text", "text": line} for line in lines]
     return {"type": "reasoning", "id": f"rs_{place}", "status": status, "summary": summary}
 
 
-def message(place: str, ending: Ending) -> dict[str, Json]:
+def message(place: str, text: str, *, status: str, kind: Literal["output_text", "refusal"] = "output_text") -> Item:
     """What is said."""
-    part: dict[str, Json] = {"type": "output_text", "text": ending.text, "annotations": [], "logprobs": []}
-    if ending.refused:
-        part = {"type": "refusal", "refusal": ending.text}
-    status = "incomplete" if ending.finish in _REASONS else "completed"
+    part: Item = {"type": kind, "refusal": text}
+    if kind == "output_text":
+        part = {"type": kind, "text": text, "annotations": [], "logprobs": []}
     return {"type": "message", "id": f"msg_{place}", "status": status, "role": "assistant", "content": [part]}
 
 
-def _approval(question: Question, leg: Leg) -> dict[str, Json]:
+def _approval(question: Question, leg: Leg) -> Item:
     """A question to be answered by yes or no, for clients that have a button for it."""
     asked = {"prompt": question.prompt, "subject": question.subject}
     return {
@@ -162,7 +200,7 @@ def _approval(question: Question, leg: Leg) -> dict[str, Json]:
     }
 
 
-def input_of(leg: Leg) -> list[dict[str, Json]]:
+def input_of(leg: Leg) -> list[Item]:
     """What the client said: of the first leg its messages, of a later one its answers; the first one first."""
     place = response_id(leg.run, leg.number).removeprefix("resp_")
     if leg.number == 1:
@@ -171,8 +209,8 @@ def input_of(leg: Leg) -> list[dict[str, Json]]:
                 "type": "message",
                 "id": f"msg_{place}_in{number}",
                 "status": "completed",
-                "role": said["role"],
-                "content": [{"type": "input_text", "text": said["text"]}],
+                "role": said.role,
+                "content": [{"type": "input_text", "text": said.whole}],
             }
             for number, said in enumerate(notes_of(leg).input)
         ]

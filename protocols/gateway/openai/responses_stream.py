@@ -12,12 +12,12 @@ from ...contracts import Card
 from ...conversation import Delta
 from ...messages import Json
 from ..runs import Seen
-from .errors import RefusedError
+from .errors import RefusedError, broken
+from .legs import Leg
 from .progress import line_of
+from .response_object import Item, response_of
 from .speech import Speech
 from .sse import DONE, frame
-
-Item = dict[str, Json]
 
 
 class ResponseStream:
@@ -42,6 +42,11 @@ class ResponseStream:
         self._speaking: Item = {}
         """Where the text goes; empty: the message has not been added."""
 
+    @property
+    def beat(self) -> bytes:
+        """Responses have no event without content."""
+        return b""
+
     def begin(self) -> bytes:
         """There is a response, and it is worked on."""
         return b"".join(self._event(f"response.{name}", response=self._begun) for name in ("created", "in_progress"))
@@ -55,8 +60,15 @@ class ResponseStream:
             return b"".join(self._line(line))
         return b""
 
-    def end(self, whole: Item) -> bytes:
+    def end(self, leg: Leg) -> bytes:
         """The rest of every item, and the response as it is now that it is over."""
+        whole = response_of(leg)
+        if whole["status"] == "in_progress":
+            return self.broken(broken())
+        return self.finish(whole)
+
+    def finish(self, whole: Item) -> bytes:
+        """The same, for a response that is there already."""
         frames = [frame for item in whole["output"] for frame in self._item(item)]
         status = whole["status"] if whole["status"] in ("completed", "failed") else "incomplete"
         return b"".join([*frames, self._event(f"response.{status}", response=whole), DONE])

@@ -15,7 +15,7 @@ from ...events import Attempted, EffectStarted, Recovered, RunStarted
 from ...messages import Json
 from ..runs import Seen
 
-AGAIN = "\n\n*(The answer broke off, and begins again.)*\n\n"
+AGAIN = "\n\n*(The answer broke off here.)*\n\n"
 
 
 class Speech:

@@ -49,9 +49,9 @@ class Sink:
         """Frames so far, heartbeats among them."""
 
     async def write(self, data: bytes) -> None:
-        """Send a frame; waits while the client does not read."""
+        """Send a frame, if there is anything in it; waits while the client does not read."""
         async with self._lock:
-            if not self._closed:
+            if data and not self._closed:
                 self.sent += 1
                 await self._send({"type": "http.response.body", "body": data, "more_body": True})
 

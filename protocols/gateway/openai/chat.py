@@ -1,0 +1,117 @@
+"""Chat Completions: a chat turn becomes a run, or an answer to what a run asks."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+
+from ...contracts import Card
+from ...messages import NOTHING_USED, Json, Usage
+from ..asgi import App
+from ..runs import Order
+from ..threads import HEADERS, standings_of, thread_of
+from ..turns import Aside
+from .chat_stream import ChatHead, ChatStream
+from .desk import Ask, Desk
+from .endings import Wants, ending_of, told
+from .errors import broken
+from .following import Place, Settings, finished, said_at_once, streamed
+from .formats import misfit
+from .legs import Leg
+from .requests import ChatRequest, heard
+from .resource import Call, nothing, read, whole
+from .retries import Retries
+from .usage import chat_usage
+
+
+@dataclass(frozen=True, slots=True)
+class Chat:
+    """`/v1/chat/completions`."""
+
+    desk: Desk
+    settings: Settings
+
+    async def create(self, call: Call) -> App:
+        """Answer a chat, at once or in a stream.
+
+        Raises:
+            RefusedError: the request asks for what cannot be, or the service failed.
+        """
+        body = await call.body()
+        request = read(ChatRequest, body)
+        team, card = self.desk.team(request.model)
+        wants = _wants(request, card)
+        ask = await self._ask(call, body, request, team)
+        place = await self.desk.place(ask, request.model)
+        head = ChatHead(id=_id(place), model=request.model, created=int(self.desk.now()))
+        usage = bool(request.stream_options and request.stream_options.include_usage)
+        stream = ChatStream(head, card if wants == "text" else None, wants=wants, wants_usage=usage)
+        if isinstance(place, Aside):
+            return said_at_once(stream.begin() + stream.aside(place.text)) if request.stream else _said(head, place)
+        if request.stream:
+            return streamed(self.desk.runs, self.settings, place, stream, call)
+        leg = await finished(self.desk.runs, self.settings, place, call)
+        return nothing if leg is None else _completion(head, leg, wants)
+
+    async def _ask(self, call: Call, body: bytes, request: ChatRequest, team: str) -> Ask:
+        conversation = heard(request.messages, "messages")
+        headers = {name: call.header(name) for name in HEADERS}
+        thread = thread_of(conversation, headers, request.metadata or {})
+        order = Order(
+            team=team,
+            task=conversation,
+            principal=call.principal,
+            surface="chat",
+            thread=thread.key,
+            trace=call.header("traceparent"),
+            disconnect=self.settings.disconnect,
+        )
+        standings = await standings_of(self.desk.runs, conversation, thread, call.principal)
+        return Ask(
+            order=order, conversation=conversation, thread=thread, standings=standings, retries=Retries(call, body)
+        )
+
+
+def _wants(request: ChatRequest, card: Card) -> Wants:
+    form = request.response_format
+    if form is None or form.type == "text":
+        return "text"
+    schema = form.json_schema.wanted if form.json_schema is not None else {}
+    if (refused := misfit(card, request.model, "response_format", schema)) is not None:
+        raise refused
+    return "json"
+
+
+def _id(place: Place | Aside) -> str:
+    if isinstance(place, Aside):
+        return f"chatcmpl-{secrets.token_hex(12)}"
+    return f"chatcmpl-{place.run}" + (f".{place.number}" if place.number > 1 else "")
+
+
+def _completion(head: ChatHead, leg: Leg, wants: Wants) -> App:
+    """A whole answer.
+
+    Raises:
+        RefusedError: the service failed.
+    """
+    ending = ending_of(leg, wants=wants)
+    if ending is None:
+        raise broken()
+    if ending.error is not None:
+        raise ending.error
+    content, refusal = (None, ending.text) if ending.refused else (ending.text, None)
+    message: dict[str, Json] = {"role": "assistant", "content": content, "refusal": refusal}
+    if lines := leg.lines:
+        message["reasoning_content"] = "\n".join(lines)
+    body = head.json("chat.completion") | _choice(message, ending.finish, leg.usage) | told(ending)
+    return whole(body, ("x-echelon-run", leg.run))
+
+
+def _said(head: ChatHead, said: Aside) -> App:
+    message: dict[str, Json] = {"role": "assistant", "content": said.text, "refusal": None}
+    return whole(head.json("chat.completion") | _choice(message, "stop", NOTHING_USED))
+
+
+def _choice(message: Json, finish: str, usage: Usage) -> dict[str, Json]:
+    choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": finish}
+    return {"choices": [choice], "usage": chat_usage(usage)}

@@ -1,0 +1,123 @@
+"""Where requests of both APIs become runs: a new run, an answer to an open question, or something said aside."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from ...contracts import Card
+from ...errors import AnswerError
+from ...messages import Json
+from ..conversation import Conversation
+from ..hidden import aside
+from ..runs import Order, Runs, Standing
+from ..threads import Thread
+from ..turns import Aside, Begin, Reply, how_to_answer, mark_of, turn_of
+from .errors import unknown_model
+from .following import Place
+from .legs import legs_of
+from .retries import Retries
+
+ASIDE = ":aside"
+"""Behind a team's name: an id that is answered at once, without a run, for the titles and tags of a chat."""
+MOST_WORDS = 6
+"""Of what the user said, as an answer under such an id."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ask:
+    """What a request asks for."""
+
+    order: Order
+    """As it is begun if a run is; its task is the conversation."""
+    conversation: Conversation
+    thread: Thread
+    standings: Sequence[Standing]
+    """The caller's runs in the thread, the latest first."""
+    retries: Retries
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """Takes requests for the teams of a host."""
+
+    runs: Runs
+    now: Callable[[], float]
+    """Seconds since the epoch."""
+
+    def team(self, model: str) -> tuple[str, Card]:
+        """The team that a model's id names, and its card.
+
+        Raises:
+            RefusedError: there is none.
+        """
+        teams = self.runs.teams
+        name = model if model in teams else model.removesuffix(ASIDE)
+        if name not in teams:
+            raise unknown_model(model)
+        return name, teams[name]
+
+    async def place(self, ask: Ask, model: str) -> Place | Aside:
+        """Where the answer to a request will stand, or what is said without a run.
+
+        Raises:
+            EchelonError: as `Runs.begin` and `Runs.answer`.
+        """
+        if model not in self.runs.teams:
+            words = ask.conversation.request.text.split()[:MOST_WORDS]
+            return Aside(text=aside(ask.conversation) or " ".join(words))
+        if (known := await self._known(ask)) is not None:
+            return known
+        match turn_of(ask.conversation, ask.standings, ask.order.principal, ask.thread):
+            case Aside() as said:
+                return said
+            case Reply() as reply:
+                return await self._replied(reply, ask.order.principal)
+            case Begin(task=task):
+                run = await ask.retries.begin(self.runs, replace(ask.order, task=task))
+                return Place(run=run)
+
+    async def _known(self, ask: Ask) -> Place | None:
+        """Where the answer stands to a request that was sent before."""
+        if run := await ask.retries.known(self.runs, ask.order, self.now()):
+            return Place(run=run)
+        if not ask.retries.again or not ask.standings:
+            return None
+        latest = ask.standings[0]
+        legs = legs_of(latest.run, await self.runs.events(latest.run))
+        if len(legs) == 1:
+            return None
+        before, leg = legs[-2:]
+        was = replace(latest, status="waiting", questions=before.questions)
+        turn = turn_of(ask.conversation, [was], ask.order.principal, ask.thread)
+        given = [(answer.question, answer.approved, answer.value, answer.by) for answer in leg.answers]
+        if isinstance(turn, Reply) and (turn.question.id, turn.approved, turn.value, ask.order.principal) in given:
+            return Place(run=leg.run, number=leg.number, after=leg.after)
+        return None
+
+    async def _replied(self, reply: Reply, by: str) -> Place | Aside:
+        """Give an answer; one that does not fit is told of, and the question stays."""
+        try:
+            return await self.answered(
+                reply.run, reply.question.id, approved=reply.approved, value=reply.value, note=reply.note, by=by
+            )
+        except AnswerError as error:
+            stands = await self.runs.standing(reply.run)
+            if reply.question.id not in [question.id for question in stands.questions]:
+                raise
+            mark = mark_of(reply.question, reply.run)
+            return Aside(text=f"That is not taken: {error}.\n\n{how_to_answer(reply.question)}\n\n{mark}")
+
+    async def answered(
+        self, run: str, question: str, *, approved: bool, by: str, value: Json = None, note: str = ""
+    ) -> Place:
+        """Give an answer, and say where the run goes on.
+
+        Raises:
+            AnswerError: it is not taken.
+        """
+        last = legs_of(run, await self.runs.events(run))[-1]
+        await self.runs.answer(run, question, approved=approved, by=by, value=value, note=note)
+        if last.progress == "waiting":
+            return Place(run=run, number=last.number + 1, after=last.seen[-1].seq)
+        return Place(run=run, number=last.number, after=last.after)
