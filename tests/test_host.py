@@ -65,7 +65,8 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
 @asynccontextmanager
 async def hosting(place: Place, *teams: Worker[Any, Any], **limits: Any) -> AsyncGenerator[Host]:
     """Host these teams; what is under way at the end is left at once."""
-    rules = Limits(**({"drain": 0.0, "listen": None} | limits))
+    whole: dict[str, Any] = {"drain": 0.0, "listen": None} | limits
+    rules = Limits(**whole)
     async with place() as store, Host({team.card.name: team for team in teams}, store, limits=rules) as host:
         with anyio.fail_after(SECONDS):
             yield host
@@ -357,8 +358,7 @@ async def test_a_run_is_held_to_the_time_of_the_host() -> None:
 
 
 async def test_what_is_under_way_at_the_end_is_left_for_the_next_host(place: Place) -> None:
-    """Nothing says that it was called off, whoever hangs up meanwhile; the next host takes it up, and does it once
-    more where a crash would."""
+    """Nothing says that it was called off, whoever hangs up meanwhile; the next host does what a crash cut off."""
     first, second = Gate(), Gate()
     async with hosting(place, first.worker, EVA) as host:
         left = await host.begin(order("gate", disconnect="cancel"))
@@ -485,10 +485,10 @@ async def test_a_tally_counts_what_passed() -> None:
 
 async def test_nobody_else_may_write_to_a_hosts_store(tmp_path: Path) -> None:
     """From its first moment, not from its first run."""
-    async with hosting(lambda: SqliteJournal(tmp_path / "runs.db"), double):
-        async with SqliteJournal(tmp_path / "runs.db") as other:
-            with pytest.raises(BusyError):
-                await run(double, Number(n=1), store=other)
+    path = tmp_path / "runs.db"
+    async with hosting(lambda: SqliteJournal(path), double), SqliteJournal(path) as other:
+        with pytest.raises(BusyError):
+            await run(double, Number(n=1), store=other)
 
 
 async def test_an_error_in_its_block_leaves_runs_as_a_crash_would(place: Place) -> None:

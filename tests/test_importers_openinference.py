@@ -54,7 +54,7 @@ LLM = {
     "llm.output_messages.0.message.tool_calls.0.tool_call.id": "c1",
     "llm.output_messages.0.message.tool_calls.0.tool_call.function.name": "look",
     "llm.output_messages.0.message.tool_calls.0.tool_call.function.arguments": '{"n": 7}',
-    "llm.tools.0.tool.json_schema": '{"type": "function", "function": {"name": "look", "parameters": {"type": "object"}}}',
+    "llm.tools.0.tool.json_schema": '{"type": "function", "function": {"name": "look", "parameters": {"a": 1}}}',
     "llm.tools.1.tool.name": "see", "llm.tools.1.tool.json_schema": '{"type": "object"}',
     "llm.token_count.prompt": 50, "llm.token_count.completion": 9,
     "llm.token_count.prompt_details.cache_read": 20, "llm.token_count.prompt_details.cache_write": 10,
@@ -224,11 +224,10 @@ def test_a_wrong_type_is_an_error_with_its_place(attributes: dict[str, Any], com
 def test_a_step_of_ours_stands_once_below_its_place() -> None:
     """Two works at one place would be one; what is no step of ours is not taken for one."""
     one = span("a", "AGENT", echelon__step="x#1")
-    with pytest.raises(ScenarioError, match="spans.jsonl:1: expected every echelon.step once"):
+    with pytest.raises(ScenarioError, match=r"spans.jsonl:1: expected every echelon\.step once"):
         read(span("root", "AGENT", None), one, span("b", "AGENT", echelon__step="x#1"))
-    (scenario,) = read(
-        span("root", "AGENT", None), span("b", "AGENT", agent__name="../x", echelon__step="../x#1")
-    ).scenarios
+    stranger = span("b", "AGENT", agent__name="../x", echelon__step="../x#1")
+    (scenario,) = read(span("root", "AGENT", None), stranger).scenarios
     assert of_type(events(scenario), Delegated)[0].step == "x"
 
 

@@ -19,6 +19,7 @@ from ..protocols.errors import (
     EchelonError,
     FencedError,
     JournalError,
+    ScenarioError,
     ShapeError,
     UnknownRunError,
     UsageError,
@@ -84,7 +85,7 @@ def _first(error: Exception) -> Exception:
 
 def _code(error: Exception) -> int:
     match error:
-        case UsageError() | ShapeError() | AnswerError() | UnknownRunError() | DefinitionError():
+        case UsageError() | ShapeError() | AnswerError() | UnknownRunError() | DefinitionError() | ScenarioError():
             return BAD_USAGE
         case BusyError() | FencedError():
             return FAILED

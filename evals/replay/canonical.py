@@ -12,10 +12,10 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 
-from pydantic_core import from_json, to_json
+from pydantic_core import to_json
 
 from ...protocols.events import (
     Answered,
@@ -38,9 +38,7 @@ from ...supervisor.views.bill import fields
 from ...supervisor.views.staff import natural
 from ..scenarios.plain import is_list, is_object, plain
 from .crashes import uninterrupted
-
-Simplify = Callable[[Json], Json]
-"""Takes from a JSON value what is not to be compared."""
+from .simplify import Simplify, without
 
 VOLATILE: Mapping[str, Sequence[Sequence[str]]] = {
     "run_started": [("run",)],
@@ -54,53 +52,6 @@ VOLATILE: Mapping[str, Sequence[Sequence[str]]] = {
 
 TOGETHER = EffectStarted | EffectFinished | EffectFailed | Recovered | Asked | Answered | AnswerRefused
 """What may happen at one place at the same time, if it is no model call."""
-
-
-def simplifier(volatile: Collection[str] = (), redact: Simplify | None = None) -> Simplify | None:
-    """Leaves out the fields of these names at any depth, in JSON inside texts too, after redaction; None: nothing.
-
-    Example:
-        >>> simplify = simplifier(["id"])
-        >>> simplify({"text": '{"id": 7, "n": 1}', "id": 8})
-        {'text': {'n': 1}}
-    """
-    names = frozenset(volatile)
-    if not names:
-        return redact
-    if redact is None:
-        return lambda value: _without(value, names)
-    return lambda value: _without(redact(value), names)
-
-
-def _without(value: Json, names: Collection[str]) -> Json:
-    value = opened(value)
-    if is_object(value):
-        return {key: _without(inner, names) for key, inner in value.items() if key not in names}
-    return [_without(inner, names) for inner in value] if is_list(value) else value
-
-
-def opened(value: Json) -> Json:
-    """The object or list that a text is the JSON of; anything else as it is."""
-    if not isinstance(value, str) or not value.startswith(("{", "[")):
-        return value
-    try:
-        return from_json(value)
-    except ValueError:
-        return value
-
-
-def named(value: Json, name: str) -> list[Json]:
-    """What stands under this name, at any depth, in order.
-
-    Example:
-        >>> named({"a": [{"id": 1}, {"text": '{"id": 2}'}]}, "id")
-        [1, 2]
-    """
-    value = opened(value)
-    if is_list(value):
-        return [one for inner in value for one in named(inner, name)]
-    pairs = value.items() if is_object(value) else ()
-    return [one for key, inner in pairs for one in ([inner] if key == name else named(inner, name))]
 
 
 def same(one: Iterable[Entry], other: Iterable[Entry], simplify: Simplify | None = None) -> bool:
@@ -122,7 +73,7 @@ def canonical(entries: Iterable[Entry], simplify: Simplify | None = None) -> lis
     names = _names(events)
     in_order = (event for place in sorted(places, key=natural) for event in _arranged(places[place]))
     told = [_renamed(_told(event), names) for event in in_order]
-    return told if simplify is None else [_without(simplify(one), ("digest", "head_digest")) for one in told]
+    return told if simplify is None else [without(simplify(one), ("digest", "head_digest")) for one in told]
 
 
 def place_of(event: Event) -> str:

@@ -13,8 +13,8 @@ from ...protocols.events import Asked, Delegated, EffectStarted, Planned, Report
 from ...protocols.messages import Done, Failed, Json, JsonReport, Skipped, Waiting
 from ...supervisor.views.staff import place_of
 from ..scorecard import Divergence
-from .canonical import Simplify
 from .difference import ABSENT, Difference, difference
+from .simplify import Simplify
 from .tape import Place, Tape, is_within
 
 Telling = Planned | Delegated | EffectStarted | Asked | Reported | Reviewed | RunEnded

@@ -9,8 +9,8 @@ from ...protocols.events import Delegated
 from ...protocols.messages import Json
 from ...supervisor.views.bill import fields
 from .. import scorecard
-from .canonical import named
 from .request import tools_of
+from .simplify import named
 from .stage import Stage, Told
 
 

@@ -19,11 +19,11 @@ from ...protocols.prices import Price
 from ...supervisor.runs import Entry, Outcome, Settings, history, resume, run
 from ..scenario import Scenario
 from ..scenarios.redaction import Redactor
-from .canonical import Simplify, simplifier
 from .modes import Mode, Strict
 from .outside import closed
 from .people import People
 from .result import Replay
+from .simplify import Simplify, simplifier
 from .stage import Stage
 from .world import RecordedWorld
 

@@ -16,8 +16,8 @@ from ...supervisor.views.bill import fields
 from ...supervisor.views.staff import place_of
 from ..scenario import Scenario
 from ..scoring.places import stable
-from .canonical import Simplify, named
 from .difference import difference
+from .simplify import Simplify, named
 from .tape import Handed, Tape
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Literal, get_args
 
 from ..scorecard import Difference, Measured, Metric, Mode, Scorecard, Unit
-from .text import many
+from .text import many, plain
 
 State = Literal["failed", "broken", "unevaluable", "unscored", "succeeded"]
 STATES: tuple[State, ...] = get_args(State)
@@ -121,7 +121,7 @@ def cautions(card: Scorecard) -> tuple[str, ...]:
 
 def reason(one: Measured) -> str:
     """Why a run did not succeed: what the scorers that said no give as evidence, its state's why, or the divergence."""
-    parts = [one.why] if one.why else []
+    parts = [one.why] if plain(one.why).strip() else []
     parts += [f"{score.scorer}: {score.evidence or 'no'}" for score in one.scores if score.success == "no"]
     if one.replayed is not None and (left := one.replayed.divergence) is not None:
         at = f"{left.step or '/'} {left.field}".strip()

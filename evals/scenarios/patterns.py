@@ -40,11 +40,12 @@ _KEYS = "|".join(
         r"pypi-[A-Za-z0-9_-]{50,}",
         r"SG\.[A-Za-z0-9_-]{16,}\.[A-Za-z0-9_-]{16,}",  # SendGrid
         r"do[opr]_v1_[a-f0-9]{64}",  # DigitalOcean
-        r"eyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*",  # JSON Web Token, RFC 7519
+        r"(?<![A-Za-z0-9_-])eyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*",  # JSON Web Token, RFC 7519
     )
 )
 _BEGIN, _END = (rf"-----{word} [A-Z ]{{0,30}}PRIVATE KEY-----" for word in ("BEGIN", "END"))  # RFC 7468
 _NAMED = "(?i)(" + "|".join(name.replace("_", "[_-]?") for name in FIELDS) + ")"
+_QUOTED = r"""\"((?:[^\"\\]|\\.){1,512})\"|'((?:[^'\\]|\\.){1,512})'"""
 
 PATTERNS: Final = (
     ("private_key", re.compile(rf"{_BEGIN}(?:(?!-----).){{0,20000}}(?:{_END})?", re.DOTALL)),
@@ -52,9 +53,7 @@ PATTERNS: Final = (
     ("token", re.compile(r"(?i)\bbearer\s{1,3}(?=[^\s]{0,200}[0-9])([a-z0-9._~+/-]{12,}=*)")),  # RFC 6750
     ("password", re.compile(r"[A-Za-z][A-Za-z0-9+.-]{0,30}://[^\s/:@\"'<>]{0,256}:([^\s/@\"'<>]{1,256})@")),  # RFC 3986
     ("token", re.compile(r"(?i)authorization[\"']?\s?[:=]\s?[\"']?(?:basic|bearer|digest|token)\s+([^\s\"',;]{4,})")),
-    ("", re.compile(rf"{_NAMED}=(?!=)([^\s\"'&,;<>)\]}}]{{1,512}})")),
-    ("", re.compile(rf"{_NAMED}[\"']?\s?[:=]\s?\"((?:[^\"\\]|\\.){{1,512}})\"")),
-    ("", re.compile(rf"{_NAMED}[\"']?\s?[:=]\s?'((?:[^'\\]|\\.){{1,512}})'")),
+    ("", re.compile(rf"{_NAMED}(?:[\"']?\s?[:=]\s?(?:{_QUOTED})|=(?!=)([^\s\"'&,;<>)\]}}]{{1,512}}))")),
 )
 """Kind and pattern. A pattern's last group is the secret; of kind "" the first one is the name of its field."""
 

@@ -241,10 +241,9 @@ class Walk:
             registered = self._redactor.registered
             spans += [_Span(*m.span(1), "secret", registered[m.group(1)]) for m in self._registered.finditer(text)]
         for kind, pattern in PATTERNS:
-            last = pattern.groups
             for match in pattern.finditer(text):
-                found = kind or kind_of(match.group(1))
-                spans.append(_Span(*match.span(last), found, match.group(last)))
+                last = match.lastindex or 0
+                spans.append(_Span(*match.span(last), kind or kind_of(match.group(1)), match.group(last)))
         return spans
 
     def _all(self, text: str) -> list[_Span]:

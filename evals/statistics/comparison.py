@@ -1,7 +1,8 @@
 """Two variants on the same scenarios: what differs, how surely, and what could not have been seen.
 
 The unit is the scenario. Its value is the mean over its repeats; a metric's difference is the mean over scenarios of
-candidate minus baseline. A scenario that either variant has no value for, or that has an unscored repeat, is
+candidate minus baseline. Scenarios of one cluster, several runs of one task, are one pair in tests and are drawn
+again together. A scenario that either variant has no value for, or that has an unscored repeat, is
 unevaluable in that metric: it is named and left out, and nothing is put in its place.
 """
 
@@ -28,6 +29,8 @@ class Repeats:
     """Of the input, the references and the checker: results of other tasks are not compared."""
     values: Mapping[str, Sequence[float | None]]
     """By metric, one per repeat; True and False are 1 and 0; None, or not finite, is unscored or unevaluable."""
+    cluster: str = ""
+    """Scenarios of one cluster are no independent pairs, and are drawn again together; "": it stands alone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,12 +137,14 @@ def _contrast(metric: str, results: Mapping[str, tuple[Repeats, Repeats]], how: 
     }
     means = {name: (_mean(before), _mean(after)) for name, (before, after) in pairs.items()}
     differences = {name: after - before for name, (before, after) in means.items()}
-    test, p, detectable = _test(pairs, list(differences.values()), how.seed)
+    clusters = _clusters(results, differences)
+    sums = {key: (math.fsum(found), len(found)) for key, found in clusters.items()}
+    test, p, detectable = _test(pairs, [total * len(sums) / len(pairs) for total, _ in sums.values()], how.seed)
     return Contrast(
         metric=metric,
         baseline=_mean([before for before, _ in means.values()]) if means else None,
         candidate=_mean([after for _, after in means.values()]) if means else None,
-        difference=bootstrap_ratio({name: (difference, 1) for name, difference in differences.items()}, how),
+        difference=bootstrap_ratio(sums, how),
         test=test,
         p=p,
         p_holm=None,
@@ -147,6 +152,17 @@ def _contrast(metric: str, results: Mapping[str, tuple[Repeats, Repeats]], how: 
         evaluated=tuple(pairs),
         unevaluable=tuple(name for name in results if name not in pairs),
     )
+
+
+def _clusters(
+    results: Mapping[str, tuple[Repeats, Repeats]], differences: Mapping[str, float]
+) -> dict[str, list[float]]:
+    """The differences of each cluster; a scenario that stands alone is one."""
+    found: dict[str, list[float]] = {}
+    for name, difference in differences.items():
+        cluster = results[name][0].cluster
+        found.setdefault(f" {cluster}" if cluster else name, []).append(difference)  # no scenario begins with a space
+    return found
 
 
 def _scored(repeats: Repeats, metric: str) -> list[float] | None:
@@ -163,8 +179,9 @@ def _mean(values: Sequence[float]) -> float:
 def _test(
     pairs: Mapping[str, tuple[list[float], list[float]]], differences: Sequence[float], seed: int
 ) -> tuple[Literal["McNemar, exact", "sign-flip, exact", "sign-flip, Monte Carlo", ""], float | None, float | None]:
-    """Name of the test, its p, and the least difference that it would have shown."""
-    if pairs and all(side in ([0.0], [1.0]) for pair in pairs.values() for side in pair):
+    """Name of the test, its p, and the least difference that it would have shown; one difference per cluster."""
+    alone = 0 < len(pairs) == len(differences)
+    if alone and all(side in ([0.0], [1.0]) for pair in pairs.values() for side in pair):
         lost, won = differences.count(-1.0), differences.count(1.0)
         return "McNemar, exact", mcnemar(lost, won), detectable_proportion(len(pairs), (lost + won) / len(pairs))
     flipped = sign_flip(differences, seed=seed)

@@ -77,6 +77,8 @@ def value_in(text: str, schema: Schema) -> Json:
         >>> value_in("total: 3", {"type": "object", "properties": {"total": {"type": "integer"}}})
         {'total': 3}
     """
+    if set(types_of(schema, schema)) == {"string"}:
+        return text
     return fields_in(text, schema) or _typed(unfenced(text), schema, schema)
 
 

@@ -93,8 +93,11 @@ class Router:
             return Performed(value={"worker": chosen, "propensity": likely})
 
         request: Json = {"first": first, "candidates": alike, "explore": self.explore, "draw": draw}
-        await context.perform(Effect(kind="route", request=request, digest=digest_of(to_json(request)), do=do))
-        return _to(chosen, plan.reason if chosen == first else f"explored instead of {first}: {plan.reason}")
+        effect = Effect(kind="route", request=request, digest=digest_of(to_json(request)), do=do)
+        drawn: str = (await context.perform(effect))[
+            "worker"
+        ]  # as journalled: a replay may hold to what was drawn then
+        return _to(drawn, plan.reason if drawn == first else f"explored instead of {first}: {plan.reason}")
 
     async def _choose(self, brief: Brief, team: Sequence[Card], context: Context) -> Plan | Failed:
         for i, route in enumerate(self.routes):

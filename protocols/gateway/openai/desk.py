@@ -87,12 +87,17 @@ class Desk:
         legs = legs_of(latest.run, await self.runs.events(latest.run))
         if len(legs) == 1:
             return None
-        before, leg = legs[-2:]
-        was = replace(latest, status="waiting", questions=before.questions)
+        was = replace(latest, status="waiting", questions=legs[-2].questions)
         turn = turn_of(ask.conversation, [was], ask.order.principal, ask.thread)
-        given = [(answer.question, answer.approved, answer.value, answer.by) for answer in leg.answers]
-        if isinstance(turn, Reply) and (turn.question.id, turn.approved, turn.value, ask.order.principal) in given:
-            return Place(run=leg.run, number=leg.number, after=leg.after)
+        if not isinstance(turn, Reply):
+            return None
+        return await self.given(latest.run, (turn.question.id, turn.approved, ask.order.principal))
+
+    async def given(self, run: str, answer: tuple[str, bool, str]) -> Place | None:
+        """The leg that went on with an answer: to which question, yes or no, by whom; None: none did."""
+        for leg in legs_of(run, await self.runs.events(run)):
+            if answer in [(one.question, one.approved, one.by) for one in leg.answers]:
+                return Place(run=run, number=leg.number, after=leg.after)
         return None
 
     async def _replied(self, reply: Reply, by: str) -> Place | Aside:

@@ -102,9 +102,9 @@ def unknown_model(name: str) -> RefusedError:
     return RefusedError(404, f"The model {name[:200]!r} does not exist.", "model", "model_not_found")
 
 
-def unknown_response(name: str) -> RefusedError:
+def unknown_response(name: str, param: str) -> RefusedError:
     """No such response, or somebody else's: the two look the same."""
-    return RefusedError(404, f"Response {name[:200]!r} was not found.", "response_id", "response_not_found")
+    return RefusedError(404, f"Response {name[:200]!r} was not found.", param, "response_not_found")
 
 
 def broken() -> RefusedError:

@@ -109,12 +109,14 @@ class Resource:
     """An ASGI application for one path."""
 
     methods: Mapping[str, Endpoint]
+    otherwise: Endpoint | None = None
+    """For every other method; None: they are not allowed."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer, with an error if need be; a defect is told as one, and then raised for the server's log."""
         method = "GET" if scope["method"] == "HEAD" else scope["method"]
         try:
-            endpoint = self.methods.get(method) or self._refused
+            endpoint = self.methods.get(method) or self.otherwise or self._refused
             response = await endpoint(Call(scope, receive))
         except EchelonError as error:
             response = refusal(refused_by(error))

@@ -138,6 +138,11 @@ def frame(name: str, model: str, created: int, notes: Notes) -> Item:
     }  # fmt: skip
 
 
+def begun_of(leg: Leg) -> Item:
+    """The response that a leg is, before anything has happened in it."""
+    return _frame(leg, notes_of(leg))
+
+
 def said_aside(model: str, text: str, created: int, notes: Notes) -> Item:
     """A response that no run stands behind, and that nobody can ask for again."""
     name = f"aside-{secrets.token_hex(12)}"
@@ -156,7 +161,7 @@ def said_instead(whole: dict[str, Json], text: str) -> Item:
 
 
 def previous_of(leg: Leg) -> str | None:
-    """The response that this one goes on from; None: there is none."""
+    """The response that this one goes on from, whether named or the last of its conversation; None: there is none."""
     return notes_of(leg).previous if leg.number == 1 else response_id(leg.run, leg.number - 1)
 
 
