@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,11 +16,13 @@ from echelon.agents.models.scripted import Said, ScriptedModel, ToolCalls
 from echelon.agents.person import Person
 from echelon.agents.reviewer import Reviewer
 from echelon.agents.tools import Key, tool
+from echelon.evals.replay.replay import replay
+from echelon.evals.replay.result import Replay
 from echelon.evals.scenario import Arm, Header, Scenario, Source
-from echelon.evals.virtual import VirtualClock, VirtualLoop
+from echelon.evals.virtual import VirtualClock, VirtualLoop, in_virtual_time
 from echelon.protocols.contracts import Context, Worker
 from echelon.protocols.conversation import Request
-from echelon.protocols.messages import Approval, Failure, Message
+from echelon.protocols.messages import Approval, Budget, Failure, Message, Question
 from echelon.protocols.prices import Rates
 from echelon.supervisor.planners.model import ModelPlanner
 from echelon.supervisor.planners.workflow import ITEM, Workflow
@@ -27,6 +30,7 @@ from echelon.supervisor.runs import Entry, MemoryJournal, Outcome, Settings, ans
 from echelon.supervisor.supervisor import Supervisor
 
 RUN = "recorded"
+DEFAULTS = Settings()
 SYNTHETIC = Source(kind="synthetic", scripted=True)
 SCREEN = "Screen the order.\nLook up stock and rating.\nSay why."
 
@@ -73,24 +77,53 @@ def scenario(entries: Sequence[Entry], *, arms: Sequence[Arm] = (), **header: An
     return Scenario(header=Header(**whole), entries=entries, arms=arms)
 
 
-def recorded(team: Worker, task: Any, *, seed: object = None, **settings: Any) -> Outcome[Any]:
-    """Run a team in virtual time; every question is answered with yes, an hour after it was asked."""
-    loop = VirtualLoop(seed)
+def yes(question: Question) -> bool:
+    """Say yes to everything."""
+    return True
 
-    async def to_the_end() -> Outcome[Any]:
-        store, given = MemoryJournal(), Settings(clock=VirtualClock(loop), **settings)
-        outcome = await run(team, task, store=store, run_id=RUN, settings=given)
-        while outcome.questions:
-            await anyio.sleep(3_600.0)
-            for question in outcome.questions:
-                await answer(store, RUN, question.id, approved=True, by="eva", note="go on")
-            outcome = await resume(team, RUN, store=store, settings=given)
-        return outcome
 
-    try:
-        return loop.run(to_the_end())
-    finally:
-        loop.close()
+def recorded(
+    team: Worker[Any, Any],
+    task: Any,
+    *,
+    seed: object = None,
+    people: Callable[[Question], bool] = yes,
+    budget: Budget | None = None,
+    **settings: Any,
+) -> Outcome[Any]:
+    """Run a team in virtual time; every question is answered, an hour after it was asked."""
+    with closing(VirtualLoop(seed)) as loop:
+        given = Settings(clock=VirtualClock(loop), **settings)
+        return loop.run(to_the_end(MemoryJournal(), team, task, people, budget, given))
+
+
+async def to_the_end(
+    store: MemoryJournal,
+    team: Worker[Any, Any],
+    task: Any,
+    people: Callable[[Question], bool] = yes,
+    budget: Budget | None = None,
+    settings: Settings = DEFAULTS,
+) -> Outcome[Any]:
+    """Run a team, or take its run up, until nobody is asked any more."""
+    if await store.read(RUN):
+        outcome = await resume(team, RUN, store=store, settings=settings)
+    else:
+        outcome = await run(team, task, store=store, run_id=RUN, budget=budget, settings=settings)
+    while outcome.questions:
+        await anyio.sleep(3_600.0)
+        left = {key for key, _ in await store.take(RUN)}
+        for question in outcome.questions:
+            if question.id not in left:
+                value = "paid by then" if question.asks == "in_doubt" else None
+                await answer(store, RUN, question.id, approved=people(question), by="eva", value=value)
+        outcome = await resume(team, RUN, store=store, settings=settings)
+    return outcome
+
+
+def replayed(team: Worker[Any, Any], known: Scenario, *, seed: object = None, **how: Any) -> Replay:
+    """Replay a scenario in virtual time."""
+    return in_virtual_time(lambda: replay(team, known, **how), seed=seed)
 
 
 @dataclass

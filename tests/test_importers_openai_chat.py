@@ -151,7 +151,10 @@ def test_errors_are_failures_and_a_call_without_response_is_under_way() -> None:
 
 def test_what_we_have_no_place_for_is_a_gap() -> None:
     """Pictures, a second choice, a word of the system in the middle, a tool that is no function, a mere JSON mode."""
-    picture = {"role": "user", "content": [{"type": "text", "text": "See"}, {"type": "image_url", "image_url": {}}]}
+    picture: dict[str, Any] = {
+        "role": "user",
+        "content": [{"type": "text", "text": "See"}, {"type": "image_url", "image_url": {}}],
+    }
     late = {"role": "system", "content": "Now be long."}
     response = answer(SAYS)
     response["choices"] *= 2

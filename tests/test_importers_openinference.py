@@ -45,7 +45,7 @@ def events(scenario: Scenario) -> list[Any]:
     return [entry.event for entry in scenario.entries]
 
 
-LLM = {
+LLM: dict[str, Any] = {
     "llm.model_name": "gpt-4o", "llm.response.model_name": "gpt-4o-2024",
     "llm.invocation_parameters": '{"temperature": 0.5, "max_tokens": 99, "top_p": 1}',
     "llm.input_messages.0.message.role": "system", "llm.input_messages.0.message.content": "Be brief.",
@@ -120,7 +120,11 @@ def test_attributes_may_be_nested_and_messages_in_parts() -> None:
             {"tool_call": {"function": {"name": "look", "arguments": {"n": 7}}}}]}},
     ]  # fmt: skip
     refusal = {"message.contents": [{"message_content.type": "refusal", "message_content.text": "No."}]}
-    llm = {"llm.input_messages": said, "llm": {"model_name": "m", "output_messages": [refusal, refusal]}, "llm.x.y": 1}
+    llm: dict[str, Any] = {
+        "llm.input_messages": said,
+        "llm": {"model_name": "m", "output_messages": [refusal, refusal]},
+        "llm.x.y": 1,
+    }
     imported = read(span("root", "LLM", None, **llm))
     (scenario,) = imported.scenarios
     started = of_type(events(scenario), EffectStarted)[0]
@@ -161,7 +165,7 @@ def test_what_failed_has_the_exception_and_what_has_no_end_is_not_over() -> None
 
 def test_tool_runs_are_read_from_messages_where_no_span_tells_of_them() -> None:
     """Instrumented clients record nothing else; where tools have spans, these are believed."""
-    second = {key: value for key, value in LLM.items() if "output_messages" not in key} | {
+    second: dict[str, Any] = {key: value for key, value in LLM.items() if "output_messages" not in key} | {
         "llm.input_messages.2.message.role": "assistant",
         "llm.input_messages.2.message.tool_calls.0.tool_call.id": "c1",
         "llm.input_messages.2.message.tool_calls.0.tool_call.function.name": "look",
@@ -195,12 +199,12 @@ def test_a_lone_tool_is_a_run_that_nobody_asked_for() -> None:
 
 def test_one_verdict_is_the_outcome_and_two_are_none() -> None:
     """A score that is no share is no score; other evaluations are not about success."""
-    verdict = {"evaluations.0.evaluation.name": "judge", "evaluations.0.evaluation.label": "fail",
+    verdict: dict[str, Any] = {"evaluations.0.evaluation.name": "judge", "evaluations.0.evaluation.label": "fail",
                "evaluations.0.evaluation.score": 4, "evaluations.0.evaluation.explanation": "rude",
                "annotations.0.annotation.name": "tone", "annotations.0.annotation.label": "calm"}  # fmt: skip
     (scenario,) = read(span("root", "AGENT", None, **verdict)).scenarios
     assert scenario.ending == Ending(success="no", scorer="judge", evidence="rude")
-    two = verdict | {"annotations.0.annotation.label": "pass"}
+    two: dict[str, Any] = verdict | {"annotations.0.annotation.label": "pass"}
     imported = read(span("root", "AGENT", None, **two))
     assert imported.scenarios[0].ending == Ending()
     assert "outcome" in {one.gap for one in imported.gaps.missing}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -25,21 +26,15 @@ START = 1_760_000_000
 
 def typed(value: Any) -> Any:
     """A value as OTLP types it."""
-    match value:
-        case bool():
-            return {"boolValue": value}
-        case int():
-            return {"intValue": str(value)}
-        case float():
-            return {"doubleValue": value}
-        case str():
-            return {"stringValue": value}
-        case list():
-            return {"arrayValue": {"values": [typed(one) for one in value]}}
-        case dict():
-            return {"kvlistValue": {"values": listed(value)}}
-        case _:
-            return {}
+    kinds: dict[type, Callable[[Any], Any]] = {
+        bool: lambda it: {"boolValue": it},
+        int: lambda it: {"intValue": str(it)},
+        float: lambda it: {"doubleValue": it},
+        str: lambda it: {"stringValue": it},
+        list: lambda it: {"arrayValue": {"values": [typed(one) for one in it]}},
+        dict: lambda it: {"kvlistValue": {"values": listed(it)}},
+    }
+    return kinds[type(value)](value) if value is not None else {}
 
 
 def listed(attributes: dict[str, Any]) -> list[Any]:
@@ -180,7 +175,7 @@ def test_parts_become_messages() -> None:
         said("narrator", "meanwhile"),
     ]  # fmt: skip
     outputs = [said("assistant", {"type": "refusal", "content": "No."}, finish_reason="content_filter")] * 2
-    quiet = {"operation__name": "chat", "input__messages": inputs, "output__messages": outputs}
+    quiet: dict[str, Any] = {"operation__name": "chat", "input__messages": inputs, "output__messages": outputs}
     imported = read(agent("root", ""), span("chat", **quiet))
     started = of_type(events(imported.scenarios[0]), EffectStarted)[0]
     assert started.request["head"]["instructions"] == "A\n\nB"
@@ -214,7 +209,7 @@ def test_an_agents_input_that_is_no_one_text_is_messages() -> None:
 
 def test_errors_and_verdicts() -> None:
     """`error.type` with the status's message; the evaluation of the root is the outcome."""
-    chat = span("chat", **CHAT) | {"status": {"code": 2, "message": "slow"}}
+    chat: dict[str, Any] = span("chat", **CHAT) | {"status": {"code": 2, "message": "slow"}}
     chat["attributes"] += listed({"error.type": "rate_limited"})
     verdict = {
         "gen_ai.evaluation.name": "judge", "gen_ai.evaluation.score.label": "pass",
@@ -228,17 +223,17 @@ def test_errors_and_verdicts() -> None:
     assert [e.worker for e in of_type(events(scenario), Delegated)] == ["the sub"]
 
 
-@pytest.mark.parametrize(
-    ("attributes", "complaint"),
-    [
-        ({"input__messages": "hello"}, "input.messages: expected an array, found 'hello'"),
-        ({"input__messages": [{"parts": []}]}, "input.messages/0/role: expected text"),
-        ({"output__messages": [said("assistant", {"type": "tool_call"})]}, "messages/0/parts/0/name: expected text"),
-        ({"usage__input_tokens": 1.5}, "usage.input_tokens: expected a number of tokens"),
-        ({"tool__definitions": [{"type": "function"}]}, "definitions/0/name: expected text"),
-        ({"request__temperature": "hot"}, "request.temperature: expected a number"),
-    ],
-)
+WRONG: list[tuple[dict[str, Any], str]] = [
+    ({"input__messages": "hello"}, "input.messages: expected an array, found 'hello'"),
+    ({"input__messages": [{"parts": []}]}, "input.messages/0/role: expected text"),
+    ({"output__messages": [said("assistant", {"type": "tool_call"})]}, "messages/0/parts/0/name: expected text"),
+    ({"usage__input_tokens": 1.5}, "usage.input_tokens: expected a number of tokens"),
+    ({"tool__definitions": [{"type": "function"}]}, "definitions/0/name: expected text"),
+    ({"request__temperature": "hot"}, "request.temperature: expected a number"),
+]
+
+
+@pytest.mark.parametrize(("attributes", "complaint"), WRONG)
 def test_a_wrong_type_is_an_error_with_its_place(attributes: dict[str, Any], complaint: str) -> None:
     """The pointer leads to the attribute, and into it."""
     with pytest.raises(ScenarioError, match=f"traces.json:1 .*/spans/0/attributes/gen_ai.*{complaint}"):

@@ -103,7 +103,7 @@ def test_log_records_belong_to_their_spans() -> None:
 
 def test_otlp_values_are_typed() -> None:
     """Text, numbers, truth, bytes, lists, objects, nothing."""
-    listed = [
+    listed: list[Any] = [
         {"key": "s", "value": {"stringValue": "x"}}, {"key": "i", "value": {"intValue": "-7"}},
         {"key": "j", "value": {"intValue": 7}}, {"key": "d", "value": {"doubleValue": 0.5}},
         {"key": "b", "value": {"boolValue": True}}, {"key": "n", "value": {}},
@@ -115,18 +115,18 @@ def test_otlp_values_are_typed() -> None:
     }  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    ("listed", "complaint"),
-    [
-        ([{"key": "a"}, {"key": "a"}], "f /1: expected every attribute once, found 'a' twice"),
-        ([{"value": {}}], "f /0/key: expected text, found nothing"),
-        ([{"key": "a", "value": {"oddValue": 1}}], "f /0/value: expected a value of OTLP"),
-        ([{"key": "a", "value": {"intValue": "1", "stringValue": "1"}}], "f /0/value: expected one typed value"),
-        ([{"key": "a", "value": {"intValue": "1.5"}}], "f /0/value/intValue: expected a whole number"),
-        ([{"key": "a", "value": {"doubleValue": "NaN"}}], "f /0/value/doubleValue: expected a number"),
-        ([{"key": "a", "value": 1}], "f /0/value: expected an object"),
-    ],
-)
+NO_VALUES: list[tuple[list[Any], str]] = [
+    ([{"key": "a"}, {"key": "a"}], "f /1: expected every attribute once, found 'a' twice"),
+    ([{"value": {}}], "f /0/key: expected text, found nothing"),
+    ([{"key": "a", "value": {"oddValue": 1}}], "f /0/value: expected a value of OTLP"),
+    ([{"key": "a", "value": {"intValue": "1", "stringValue": "1"}}], "f /0/value: expected one typed value"),
+    ([{"key": "a", "value": {"intValue": "1.5"}}], "f /0/value/intValue: expected a whole number"),
+    ([{"key": "a", "value": {"doubleValue": "NaN"}}], "f /0/value/doubleValue: expected a number"),
+    ([{"key": "a", "value": 1}], "f /0/value: expected an object"),
+]
+
+
+@pytest.mark.parametrize(("listed", "complaint"), NO_VALUES)
 def test_what_is_no_otlp_value_is_an_error(listed: list[Any], complaint: str) -> None:
     """With the pointer of the value."""
     with pytest.raises(ScenarioError, match=complaint):

@@ -130,7 +130,7 @@ def test_the_type_of_what_a_check_returns_is_its_meaning(said: Any, success: str
 def test_a_check_may_be_async_and_one_that_raises_leaves_the_run_unscored() -> None:
     async def later(attempt: Attempt) -> bool:
         await anyio.lowlevel.checkpoint()
-        return attempt.output == 1
+        return equal(attempt.output, 1)
 
     def wrong(attempt: Attempt) -> bool:
         raise KeyError("total")

@@ -58,7 +58,7 @@ class Reroute:
             return None
         seed = f"{stage.scenario.header.seed} {stable(path)} {handoff.digest}"
         exact = next(_recorded(stage, path, handoff, post), None) or _drawn(
-            list(_arms(stage, path, handoff, post)), seed
+            list(arms_for(stage, path, handoff, post)), seed
         )
         if exact is not None:
             return exact
@@ -75,8 +75,8 @@ def _recorded(stage: Stage, path: str, handoff: Delegated, post: Post) -> Iterat
             yield stage.as_recorded(one)
 
 
-def _arms(stage: Stage, path: str, handoff: Delegated, post: Post) -> Iterator[Told]:
-    """Arms of the same payload and worker; those of this step, if there are any."""
+def arms_for(stage: Stage, path: str, handoff: Delegated, post: Post) -> Iterator[Told]:
+    """What arms of the same payload and worker say; those of this step, if there are any."""
     fit = [
         arm
         for arm in stage.scenario.arms
@@ -124,7 +124,7 @@ def _told(arms: Iterable[Arm], post: Post, *, assumed: bool) -> Iterator[Told]:
                 post.worker.card.returns.read(report.output)
         except ShapeError:
             continue
-        yield Told(report, arm.seconds, assumed=assumed)
+        yield Told(report, arm.seconds, assumed=assumed, arm=arm)
 
 
 def _report(arm: Arm) -> JsonReport:

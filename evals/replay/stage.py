@@ -32,6 +32,8 @@ class Told:
     """Whether it is the report on another piece of work."""
     covers: str = ""
     """The place at and below which recorded effects went into it; "": none did."""
+    arm: Arm | None = None
+    """The arm that says so; None: a recorded report does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +42,7 @@ class Post:
 
     worker: Worker
     definition: str
-    """Digest."""
+    """Digest of it and of all inside it."""
     model: str
     """First choice; "": unknown, or none."""
 
@@ -71,7 +73,7 @@ class Stage:
         worker = self._members.get(name)
         if worker is None or worker.card.depth:
             return None
-        return Post(worker, self._definitions[name], next(iter(self._models_at(name)), ""))
+        return Post(worker, definition_of(self._definitions, name), next(iter(self._models_at(name)), ""))
 
     def _name(self, path: str) -> str:
         """Path of names of whoever stands at a place; inside a worker, its parts are named in the path."""
@@ -84,9 +86,9 @@ class Stage:
         """The models that a member has or inherits."""
         while name:
             member = self._members.get(name)
-            own: Sequence[str] = () if member is None else fields(member.definition).get("models", ())
+            own: Sequence[Model] = getattr(member, "models", ())
             if own:
-                return own
+                return [model.name for model in own]
             name = name.rpartition("/")[0]
         return self._lent
 
@@ -134,10 +136,8 @@ class Stage:
 
     def is_same_worker(self, recorded: Handed, post: Post) -> bool:
         """Whether the worker that had the work is defined as it is now, as far as that is known."""
-        name = f"{self._name(recorded.handoff.path)}/{recorded.handoff.worker}"
-        return self.tape.definitions.get(name, post.definition) == post.definition and self.is_same_model(
-            recorded, post
-        )
+        known = self.tape.definition_at(place_of(recorded.handoff))
+        return known in ("", post.definition) and self.is_same_model(recorded, post)
 
     def is_same_model(self, recorded: Handed, post: Post) -> bool:
         """Whether the work was done on the model that the worker would ask now, as far as both are known."""

@@ -98,6 +98,15 @@ class Tape:
         changed = [entry.event.definitions for entry in self.entries if isinstance(entry.event, RunStarted | Migrated)]
         return changed[-1] if changed else {}
 
+    def definition_at(self, place: str) -> str:
+        """Digest of whoever worked at a place, as `definition_of`; "": unknown."""
+        post, started = self._posts.get(place), self.started
+        return "" if post is None or started is None else definition_of(self.definitions, f"{started.worker}/{post.who}")
+
+    @once
+    def _posts(self) -> dict[str, Post]:
+        return posts(entry.event for entry in self.entries)
+
     @once
     def effects(self) -> dict[Place, Recorded]:
         """Every touch of the world by its place, in the order in which they were (last) begun."""
@@ -224,6 +233,18 @@ class Tape:
     def _in_doubt(self, given: Answer) -> bool:
         question = self.questions.get(given.question)
         return question is not None and question.asks == "in_doubt"
+
+
+def definition_of(definitions: Mapping[str, str], name: str) -> str:
+    """Digest of the definition of a member and of all inside it, a cascade's tiers say; "": unknown.
+
+    Example:
+        >>> definition_of({"desk": "1", "desk/clerk": "2"}, "desk/clerk"), definition_of({}, "desk")
+        ('2', '')
+    """
+    own = definitions.get(name, "")
+    inside = {path: digest for path, digest in definitions.items() if path.startswith(f"{name}/")}
+    return digest_of(own.encode(), to_json(inside)) if inside else own
 
 
 def is_within(path: str, place: str) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from base64 import b64encode, urlsafe_b64encode
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from typing import Final
 from urllib.parse import quote, quote_plus
 
@@ -58,6 +59,7 @@ PATTERNS: Final = (
 """Kind and pattern. A pattern's last group is the secret; of kind "" the first one is the name of its field."""
 
 
+@lru_cache(maxsize=4096)
 def kind_of(name: str) -> str:
     """The kind of secret that a field of this name holds; "": none.
 
@@ -66,7 +68,7 @@ def kind_of(name: str) -> str:
         ('api_key', 'password', '')
     """
     bare = squeezed(name)
-    return next((kind for kind in _BY_LENGTH if bare.endswith(squeezed(kind))), "")
+    return next((kind for kind, end in _ENDS if bare.endswith(end)), "")
 
 
 def squeezed(name: str) -> str:
@@ -79,7 +81,7 @@ def squeezed(name: str) -> str:
     return "".join(c for c in name.lower() if c.isalnum())
 
 
-_BY_LENGTH = sorted(FIELDS, key=len, reverse=True)
+_ENDS = [(kind, squeezed(kind)) for kind in sorted(FIELDS, key=len, reverse=True)]
 
 
 def variants(secret: str) -> Iterator[str]:

@@ -231,7 +231,8 @@ class Walk:
             self._numbers[span.kind] += 1
             self.placeholders[before] = f"[redacted:{span.kind}:{self._numbers[span.kind]}]"
         self.placeholders[span.secret] = self.placeholders[before]
-        self.counts[span.kind] += not PLACEHOLDER.fullmatch(span.secret)
+        if not PLACEHOLDER.fullmatch(span.secret):
+            self.counts[span.kind] += 1
         return self.placeholders[before]
 
     def _certain(self, text: str) -> list[_Span]:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import inspect
 import math
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import KW_ONLY, dataclass
-from typing import Any, Protocol, cast
+from functools import partial
+from typing import Any, Protocol
 
 from pydantic_core import to_json
 
 from ...protocols.events import Event
 from ...protocols.messages import Done, Json, JsonReport
 from ..scenario import Expectation, Scenario, Success
+from ..scenarios.plain import is_list, is_object
 from ..scorecard import Score, Status
 from .endings import report_of, status_of
 
@@ -183,15 +185,10 @@ def pointed(value: Json, at: str) -> Any:
     """What a JSON Pointer (RFC 6901) leads to; a private marker if it leads nowhere."""
     for part in at.split("/")[1:]:
         key = part.replace("~1", "/").replace("~0", "~")
-        if isinstance(value, Mapping) and key in value:
-            value = cast("Mapping[str, Json]", value)[key]
-        elif (
-            isinstance(value, list | tuple)
-            and key.isascii()
-            and key.isdigit()
-            and int(key) < len(cast("list[Json]", value))
-        ):
-            value = cast("list[Json]", value)[int(key)]
+        if is_object(value) and key in value:
+            value = value[key]
+        elif is_list(value) and key.isascii() and key.isdigit() and int(key) < len(value):
+            value = value[int(key)]
         else:
             return _ABSENT
     return value
@@ -220,11 +217,11 @@ def _holds(expectation: Expectation, found: Json) -> bool:
         case "ne":
             return not equal(found, wanted, within)
         case "in":
-            return isinstance(wanted, list) and any(equal(found, one, within) for one in cast("list[Json]", wanted))
+            return is_list(wanted) and any(equal(found, one, within) for one in wanted)
         case "contains" if isinstance(found, str):
             return isinstance(wanted, str) and wanted in found
         case "contains":
-            return isinstance(found, list) and any(equal(one, wanted, within) for one in cast("list[Json]", found))
+            return is_list(found) and any(equal(one, wanted, within) for one in found)
         case _:
             return _compared(expectation, found)
 
@@ -253,25 +250,27 @@ def equal(found: Json, wanted: Json, within: float = 0.0) -> bool:
     """
     if _is_number(found) and _is_number(wanted):
         return found == wanted or math.isclose(found, wanted, rel_tol=0.0, abs_tol=within)
-    if isinstance(found, Mapping) and isinstance(wanted, Mapping):
-        left, right = cast("Mapping[str, Json]", found), cast("Mapping[str, Json]", wanted)
-        return left.keys() == right.keys() and all(equal(left[key], right[key], within) for key in left)
-    if isinstance(found, list | tuple) and isinstance(wanted, list | tuple):
-        ours, theirs = cast("Sequence[Json]", found), cast("Sequence[Json]", wanted)
-        return len(ours) == len(theirs) and all(equal(a, b, within) for a, b in zip(ours, theirs, strict=True))
-    ours_is, wanted_is = type(cast("object", found)), type(cast("object", wanted))
-    return ours_is is wanted_is and bool(found == wanted)
+    if is_object(found) and is_object(wanted):
+        return found.keys() == wanted.keys() and all(equal(found[key], wanted[key], within) for key in found)
+    if is_list(found) and is_list(wanted):
+        return len(found) == len(wanted) and all(map(partial(equal, within=within), found, wanted))
+    return _kind(found) is _kind(wanted) and bool(found == wanted)
+
+
+def _kind(value: object) -> type:
+    return type(value)
 
 
 def _leaves(value: Json, at: str) -> list[tuple[str, Json]]:
     """Every leaf of a JSON value with its pointer; an empty object or list is a leaf."""
-    if isinstance(value, Mapping) and value:
-        fields = cast("Mapping[str, Json]", value).items()
+    if is_object(value) and value:
         return [
-            leaf for key, one in fields for leaf in _leaves(one, f"{at}/{key.replace('~', '~0').replace('/', '~1')}")
+            leaf
+            for key, one in value.items()
+            for leaf in _leaves(one, f"{at}/{key.replace('~', '~0').replace('/', '~1')}")
         ]
-    if isinstance(value, list) and value:
-        return [leaf for i, one in enumerate(cast("list[Json]", value)) for leaf in _leaves(one, f"{at}/{i}")]
+    if is_list(value) and value:
+        return [leaf for i, one in enumerate(value) for leaf in _leaves(one, f"{at}/{i}")]
     return [(at, value)]
 
 

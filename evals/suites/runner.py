@@ -103,7 +103,7 @@ async def _all(one: Callable[[Sequence[str]], Coroutine[Any, Any, None]], parts:
             for part in parts:
                 group.start_soon(one, part)
     except* EchelonError as errors:
-        raised = errors
+        raised: BaseException = errors
         while isinstance(raised, BaseExceptionGroup):
             raised = raised.exceptions[0]
         raise raised from None

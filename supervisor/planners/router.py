@@ -94,9 +94,8 @@ class Router:
 
         request: Json = {"first": first, "candidates": alike, "explore": self.explore, "draw": draw}
         effect = Effect(kind="route", request=request, digest=digest_of(to_json(request)), do=do)
-        drawn: str = (await context.perform(effect))[
-            "worker"
-        ]  # as journalled: a replay may hold to what was drawn then
+        journalled = await context.perform(effect)  # a replay holds to what was drawn when the run was recorded
+        drawn: str = journalled["worker"]
         return _to(drawn, plan.reason if drawn == first else f"explored instead of {first}: {plan.reason}")
 
     async def _choose(self, brief: Brief, team: Sequence[Card], context: Context) -> Plan | Failed:
