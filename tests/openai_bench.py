@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import socket
 import threading
-from collections.abc import Callable, Generator, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager, suppress
-from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol, cast
+from collections.abc import AsyncGenerator, Callable, Generator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from typing import Any, cast
 
 import httpx2
 import openai
@@ -109,20 +109,103 @@ async def fails(kind: str) -> Done[str] | Failed:
     return Failed(failure=Failure(kind=cast("FailureKind", kind), message=secret))
 
 
-def says(name: str, *texts: str) -> Agent[str, str]:
-    """Hire an agent that says one thing after the other, for ever."""
-
-    def script(request: Request) -> Reply:
-        return Reply(text=texts[len(model.seen) % len(texts) - 1], usage=SPENT)
-
-    model = ScriptedModel(script)
-    return Agent(name, "Say it.", accepts=str, returns=str, models=[model])
+def says(name: str, text: str) -> Agent[str, str]:
+    """Hire an agent that always says the same."""
+    return Agent(
+        name, "Say it.", accepts=str, returns=str, models=[ScriptedModel(lambda _: Reply(text=text, usage=SPENT))]
+    )
 
 
-def desk(reviewer: Reviewer | None = None) -> Supervisor[str, str]:
+def desk(name: str = "desk", reviewer: Reviewer | None = None) -> Supervisor[str, str]:
     """Lead a reader and a writer."""
+    team = [says("reader", "what was read"), says("writer", "What was written.")]
     flow: Workflow[str, str] = Workflow(str, str)
-    read = flow.step(says("reader", "what was read"), flow.task)
-    flow.output(flow.step(says("writer", "What was written."), read))
-    team = [step.worker for step in ()] or [says("reader", "what was read"), says("writer", "What was written.")]
-    return Supervisor("desk", accepts=str, returns=str, team=team, planner=flow, reviewer=reviewer)
+    flow.output(flow.step(team[1], flow.step(team[0], flow.task)))
+    return Supervisor(name, accepts=str, returns=str, team=team, planner=flow, reviewer=reviewer)
+
+
+def teams(gate: Gate) -> dict[str, Worker[Any, Any]]:
+    """All that are served."""
+    wrong = Reviewer(checks=[lambda draft: Reject(reason="the total is wrong")])
+    return {
+        "echo": says("echo", "You are welcome."),
+        "desk": desk(),
+        "rejects": desk("rejects", wrong),
+        "adder": adder,
+        "asks": Person("boss", "May this be paid?", accepts=str, returns=Approval),
+        "fails": fails,
+        "gate": Agent("gate", "Wait.", accepts=str, returns=str, models=[gate]),
+    }
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bench:
+    """A server to be checked."""
+
+    url: str
+    """Up to and with `/v1`."""
+    gate: Gate
+    """The model of the team `gate`."""
+    begun: Callable[[], int]
+    """How many runs were begun so far."""
+
+    def client(self, key: str = "ada", **options: Any) -> openai.OpenAI:
+        """Open the SDK's client; it is to be closed."""
+        whole: dict[str, Any] = {"max_retries": 0, "timeout": PATIENCE} | options
+        return openai.OpenAI(base_url=self.url, api_key=key, **whole)
+
+    def asynchronous(self) -> openai.AsyncOpenAI:
+        """Open the SDK's other client."""
+        return openai.AsyncOpenAI(base_url=self.url, api_key="ada", max_retries=0, timeout=PATIENCE)
+
+    def send(self, method: str, path: str, **options: Any) -> httpx2.Response:
+        """Send a request as it is."""
+        with httpx2.Client(timeout=PATIENCE, headers={"authorization": "Bearer ada"}) as client:
+            return client.request(method, self.url + path, **options)
+
+
+class Keyed:
+    """Takes the bearer key for the name of whoever asks."""
+
+    def __init__(self, app: App) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Say who asks."""
+        if scope["type"] == "http":
+            given = dict(scope["headers"]).get(b"authorization", b"").decode()
+            state_of(scope)["principal"] = given.removeprefix("Bearer ")
+        await self._app(scope, receive, send)
+
+
+@contextmanager
+def listening(app: App) -> Generator[str]:
+    """Serve an application in a thread; its address, up to and with `/v1`."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(64)
+        config = uvicorn.Config(app, log_level="critical", ws="none", timeout_graceful_shutdown=1)
+        server = uvicorn.Server(config)
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{listener.getsockname()[1]}/v1"
+        finally:
+            server.should_exit = True
+            thread.join()
+
+
+@contextmanager
+def serving(settings: Settings | None = None, store: MemoryJournal | None = None) -> Generator[Bench]:
+    """Serve the teams with the real surface over a real host."""
+    gate = Gate()
+    host = Host(teams(gate), store or MemoryJournal(), limits=Limits(drain=0.0, listen=None))
+
+    @asynccontextmanager
+    async def living(app: Starlette) -> AsyncGenerator[None]:
+        async with host:
+            yield
+
+    application = Starlette(routes=routes(host, settings or Settings()), lifespan=living)
+    with listening(Keyed(application)) as url:
+        yield Bench(url=url, gate=gate, begun=lambda: host.tally.turned.get("running", 0))

@@ -89,12 +89,13 @@ def recorded(
     seed: object = None,
     people: Callable[[Question], bool] = yes,
     budget: Budget | None = None,
+    store: MemoryJournal | None = None,
     **settings: Any,
 ) -> Outcome[Any]:
     """Run a team in virtual time; every question is answered, an hour after it was asked."""
     with closing(VirtualLoop(seed)) as loop:
         given = Settings(clock=VirtualClock(loop), **settings)
-        return loop.run(to_the_end(MemoryJournal(), team, task, people, budget, given))
+        return loop.run(to_the_end(store or MemoryJournal(), team, task, people, budget, given))
 
 
 async def to_the_end(

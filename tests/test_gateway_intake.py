@@ -25,6 +25,7 @@ from echelon.supervisor.host import Host, Limits
 from echelon.supervisor.intake import MOST_QUESTIONS, by_hand, wanted
 from echelon.supervisor.journal.memory import MemoryJournal
 from echelon.supervisor.planners.workflow import Workflow
+from echelon.supervisor.runs import history
 from echelon.supervisor.supervisor import Supervisor
 from echelon.supervisor.views.route import route
 from echelon.supervisor.views.staff import posts
@@ -346,14 +347,8 @@ async def test_a_person_in_the_team_is_asked_after_the_intake() -> None:
     events = [one.event for one in entries]
     assert len(of_type(events, Delegated)) == 1
     assert len(of_type(events, Reported)) == 1
-    legs = route([entry for entry in await _entries(talk, run)])
+    legs = route(await history(talk.store, run))
     assert [(leg.worker, leg.status) for leg in legs] == [("boss", "done")]
-
-
-async def _entries(talk: Talk, run: str) -> Any:
-    from echelon.supervisor.runs import history
-
-    return await history(talk.store, run)
 
 
 @pytest.mark.anyio

@@ -1,4 +1,4 @@
-"""The README says what is so: its programs run as printed, and print what it says."""
+"""The README and the guides say what is so: their programs run as printed, and print what they say."""
 
 import ast
 import os
@@ -16,8 +16,9 @@ from echelon.protocols.messages import Json
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-PROGRAMS = dict(re.findall(r"<!-- program: (\w+) -->\n```python\n(.*?)```", README, flags=re.DOTALL))
-OUTPUTS = dict(re.findall(r"<!-- output: (\w+) -->\n```text\n(.*?)```", README, flags=re.DOTALL))
+GUIDES = README + "".join(path.read_text(encoding="utf-8") for path in (ROOT / "evals" / "README.md",))
+PROGRAMS = dict(re.findall(r"<!-- program: (\w+) -->\n```python\n(.*?)```", GUIDES, flags=re.DOTALL))
+OUTPUTS = dict(re.findall(r"<!-- output: (\w+) -->\n```text\n(.*?)```", GUIDES, flags=re.DOTALL))
 
 PLAN: Json = {
     "reason": "find, then write",

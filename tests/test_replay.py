@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import anyio
@@ -30,13 +32,14 @@ from echelon.protocols.events import EffectStarted
 from echelon.protocols.messages import Budget, Json, Message
 from echelon.protocols.prices import Rates
 from echelon.supervisor.planners.workflow import Workflow
-from echelon.supervisor.runs import MemoryJournal, Settings, run
+from echelon.supervisor.runs import Entry, MemoryJournal, Settings, run
 from echelon.supervisor.supervisor import Supervisor
 
 from .builders import Number, Text, of_type
 from .recordings import ORDER, RUN, SCREEN, Shop, recorded, replayed, scenario, to_the_end
 
-SHOP = recorded(Shop().team, ORDER)
+STORE = MemoryJournal()
+SHOP = recorded(Shop().team, ORDER, store=STORE)
 """23 calls of models, tools and functions, one of them tried twice; and a person."""
 EDITED = SCREEN.replace("rating", "reviews")
 
@@ -67,9 +70,15 @@ def test_recorded_durations_pass_and_people_are_not_waited_for() -> None:
     found = replayed(Shop().team, scenario(SHOP.entries))
     begun, ended = SHOP.entries[0].at, SHOP.entries[-1].at
     assert found.seconds == pytest.approx(ended - begun - 3_600.0)
-    times = [(entry.event.type, round(entry.at - begun, 3)) for entry in SHOP.entries]
-    first = times.index(("parked", times[-1][1])) if ("parked", times[-1][1]) in times else 90
-    assert [(entry.event.type, round(entry.at - begun, 3)) for entry in found.entries][:first] == times[:first]
+    assert moments(found.entries) == moments(SHOP.entries)
+    assert len(moments(SHOP.entries)) == 92, "all up to the boss"
+
+
+def moments(entries: Sequence[Entry]) -> list[tuple[float, str, str]]:
+    """When what happened where until the run parked."""
+    parked = next(i for i, entry in enumerate(entries) if entry.event.type == "parked")
+    first = entries[: parked + 1]
+    return sorted((round(one.at - first[0].at, 3), one.event.path, one.event.type) for one in first)
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -321,12 +330,10 @@ def test_a_team_that_takes_other_tasks_cannot_be_tried() -> None:
     assert found.entries == ()
 
 
-def crash_points() -> list[Any]:
-    """Draw places in the journal of the shop; all of them were tried when this was written."""
-    points = list(range(2, len(SHOP.entries)))
-    return sorted(random.Random(7).sample(points, 20)) + [
-        i + 1 for i, event in enumerate(SHOP.events) if isinstance(event, EffectStarted) and event.writes
-    ]
+def crash_points() -> list[int]:
+    """Draw places in the journal of the shop, and take those where a payment is under way."""
+    points = random.Random(7).sample(range(2, len(SHOP.entries)), 10)
+    return points + [i for i, event in enumerate(SHOP.events, 1) if isinstance(event, EffectStarted) and event.writes]
 
 
 def without_costs(value: Json) -> Json:
@@ -340,7 +347,7 @@ def without_costs(value: Json) -> Json:
 def test_a_run_that_crashed_and_was_resumed_replays_as_one_that_did_not(*, truth: bool) -> None:
     """Starts that stand there twice, and a payment of which a person said whether it was done."""
     for point in crash_points():
-        outcome = in_virtual_time(lambda: crashed(point, truth=truth))
+        outcome = in_virtual_time(partial(crashed, point, truth=truth))
         shop = Shop()
         found = replayed(shop.team, scenario(outcome.entries)).check()
         assert (shop.deeds, shop.touched) == ([], [])
@@ -349,13 +356,11 @@ def test_a_run_that_crashed_and_was_resumed_replays_as_one_that_did_not(*, truth
 
 async def crashed(point: int, *, truth: bool) -> Any:
     """Lose everything after the first so many events of the shop, and resume."""
-    store, shop = MemoryJournal(), Shop()
-    whole = MemoryJournal()
-    await to_the_end(whole, shop.team, ORDER)
-    records = await whole.read(RUN)
+    store = MemoryJournal()
+    records = await STORE.read(RUN)
     await store.append(records[:point], "running")
-    if any(entry.event.type == "parked" for entry in SHOP.entries[:point]):
-        for key, body in await whole.take(RUN):
+    if any(event.type == "parked" for event in SHOP.events[:point]):
+        for key, body in await STORE.take(RUN):
             await store.put(RUN, key, body)
     return await to_the_end(store, Shop().team, ORDER, lambda question: question.asks != "in_doubt" or truth)
 

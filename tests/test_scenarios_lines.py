@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from echelon.evals.scenario import Arm, Ending, Expectation, Header, Reference, Scenario, Source, StepReference
 from echelon.evals.scenarios.lines import SUFFIX, Limits, dump, load
 from echelon.protocols.errors import ScenarioError
-from echelon.protocols.events import Claimed, Delegated, Joined, RunStarted
+from echelon.protocols.events import Claimed, Delegated, Event, Joined, RunStarted
 from echelon.protocols.messages import Budget, Json
 from echelon.protocols.plans import Plan, Step
 from echelon.supervisor.runs import Entry
@@ -41,7 +41,7 @@ def small(task: Json = 7, *, clock: float = 0.0) -> Scenario:
     given = Delegated(
         step="a", worker="w", attempt=1, payload=task, digest=DIGEST, labels=frozenset("xyz"), reason="it is ready"
     )
-    events = (started(task), Claimed(owner="drive 1"), given, Joined(round=0, output=task))
+    events: list[Event] = [started(task), Claimed(owner="drive 1"), given, Joined(round=0, output=task)]
     return Scenario(
         header=Header(id="one", worker="desk", input=task, tags=("b", "a"), source=SOURCE, clock=clock),
         reference=Reference(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from ...protocols.contracts import Worker
+from ...protocols.contracts import Model, Worker
 from ...protocols.errors import MissError
 from ...protocols.events import Delegated
 from ...protocols.messages import Json, JsonReport
@@ -14,11 +14,11 @@ from ...protocols.prices import FREE, Price
 from ...supervisor.runs import definitions, members
 from ...supervisor.views.bill import fields
 from ...supervisor.views.staff import place_of
-from ..scenario import Scenario
+from ..scenario import Arm, Scenario
 from ..scoring.places import stable
 from .difference import difference
 from .simplify import Simplify, named
-from .tape import Handed, Tape
+from .tape import Handed, Tape, definition_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +87,9 @@ class Stage:
         while name:
             member = self._members.get(name)
             own: Sequence[Model] = getattr(member, "models", ())
-            if own:
-                return [model.name for model in own]
+            names = [model.name for model in own] or fields(member and member.definition).get("models", ())
+            if names:
+                return names
             name = name.rpartition("/")[0]
         return self._lent
 

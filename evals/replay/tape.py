@@ -6,6 +6,9 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from pydantic_core import to_json
+
+from ...protocols.conversation import digest_of
 from ...protocols.events import (
     Answered,
     AnswerRefused,
@@ -26,7 +29,7 @@ from ...protocols.messages import Answer, Json, JsonReport, Question
 from ...protocols.once import once
 from ...supervisor.runs import Entry
 from ...supervisor.views.bill import fields
-from ...supervisor.views.staff import place_of
+from ...supervisor.views.staff import Post, place_of, posts
 from .request import whole
 
 Place = tuple[str, str, int]
@@ -101,7 +104,9 @@ class Tape:
     def definition_at(self, place: str) -> str:
         """Digest of whoever worked at a place, as `definition_of`; "": unknown."""
         post, started = self._posts.get(place), self.started
-        return "" if post is None or started is None else definition_of(self.definitions, f"{started.worker}/{post.who}")
+        if post is None or started is None:
+            return ""
+        return definition_of(self.definitions, f"{started.worker}/{post.who}")
 
     @once
     def _posts(self) -> dict[str, Post]:

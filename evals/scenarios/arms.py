@@ -11,7 +11,6 @@ from pydantic_core import to_json
 from ...protocols.events import EffectFinished
 from ...protocols.messages import Done, Failed
 from ...supervisor.views.bill import fields
-from ...supervisor.views.staff import posts
 from ..replay.tape import Tape
 from ..scenario import Arm, Scenario
 from ..scoring.places import stable
@@ -25,7 +24,6 @@ def arms_of(scenario: Scenario) -> Iterator[Arm]:
     tape = scenario.tape
     leading = {place for handed in tape.handoffs.values() for place in _upwards(handed.handoff.path)}
     models = _models(tape)
-    who = posts(entry.event for entry in scenario.entries)
     for place, handed in tape.handoffs.items():
         report = handed.report
         if place in leading or not isinstance(report, Done | Failed):
@@ -36,7 +34,7 @@ def arms_of(scenario: Scenario) -> Iterator[Arm]:
             payload=handed.handoff.digest,
             agent=handed.handoff.worker,
             model=models.get(place, ""),
-            definition=tape.definitions.get(f"{scenario.header.worker}/{who[place].who}", ""),
+            definition=tape.definition_at(place),
             output=report.output if isinstance(report, Done) else None,
             failure=report.failure.kind if isinstance(report, Failed) else "",
             usage=report.usage,

@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias, cast
 
+from ...errors import AnswerError
 from ...messages import Json, Question
 from ...visible import visible
 from ..intake import properties_of, required_of, value_in
@@ -76,7 +77,10 @@ def form_of(question: Question, run: str, complaint: str = "") -> Form | None:
 
 
 def given(question: Question, reply: Json) -> Given | None:
-    """What the answer to a form says; None: nothing.
+    """What the answer to a form says; None: it was dismissed.
+
+    Raises:
+        AnswerError: it was filled in, but not with an answer.
 
     Example:
         >>> from ...messages import Question
@@ -84,20 +88,22 @@ def given(question: Question, reply: Json) -> Given | None:
         ...                  answer_schema={})
         >>> given(asked, {"action": "accept", "content": {"answer": "yes"}})
         Given(approved=True, value=None, note='')
-        >>> given(asked, {"action": "accept", "content": {}}), given(asked, {"action": "decline"}).approved
-        (None, False)
+        >>> given(asked, {"action": "decline"}).approved, given(asked, {"action": "cancel"})
+        (False, None)
     """
     fields = _mapping(reply)
     content = _mapping(fields.get("content"))
     match fields.get("action"):
         case "decline":
             return Given(approved=False)
+        case "cancel":
+            return None
         case "accept" if question.asks == "report":
             return _reported(question, content)
         case "accept" if content.get(ANSWER) in (YES, NO):
             return _decided(question, content)
         case _:
-            return None
+            raise AnswerError("expected yes or no" if question.asks != "report" else "the form was not filled in")
 
 
 def _fields(question: Question) -> tuple[Schema, str]:
@@ -122,14 +128,14 @@ def _fields(question: Question) -> tuple[Schema, str]:
             return _closed({ANSWER: {"type": "string", "title": "Answer"}}, ANSWER), _shape(schema)
 
 
-def _reported(question: Question, content: Schema) -> Given | None:
+def _reported(question: Question, content: Schema) -> Given:
     schema = question.answer_schema
     asked, _ = _fields(question)
     fields = cast("Mapping[str, Schema]", asked["properties"])
     if ANSWER in fields and ANSWER not in properties_of(schema):
         answer = content.get(ANSWER)
         if answer is None:
-            return None
+            raise AnswerError(f"the field {ANSWER!r} is empty")
         is_text = isinstance(answer, str) and _field(schema, schema) is None
         return Given(approved=True, value=value_in(answer, schema) if is_text else _number(answer))
     required = required_of(schema)

@@ -10,7 +10,8 @@ from collections.abc import Mapping, Sequence
 
 from ...errors import AnswerError, BusyError, EchelonError, JournalError, ShapeError, UnknownRunError
 from ...messages import Done, Failed, Json, JsonReport, Question, Verdict
-from ..openai.rendering import FAILED, failure_text, said
+from ..conversation import as_text
+from ..openai.rendering import FAILED, failure_text
 from .form import Form
 from .offer import Offer
 
@@ -21,7 +22,7 @@ AGAIN = "Then call this tool again with the same arguments: the run goes on wher
 
 def delivered(offer: Offer, output: Json, run: str) -> Json:
     """The team's output, as structured content and as text."""
-    return _result(said(output), run) | {"structuredContent": offer.structured(output)}
+    return _result(as_text(output), run) | {"structuredContent": offer.structured(output)}
 
 
 def ended(offer: Offer, report: JsonReport | None, run: str, verdict: Verdict | None) -> Json:
