@@ -71,6 +71,7 @@ def _rows(s: Samples) -> Iterator[Row]:
     )
     yield from _own(s)
     yield from _history(s)
+    yield from _replays(s)
 
 
 def _to_sdk(s: Samples, work: str, figure: str, what: str, limit: float | None = None) -> Row:
@@ -122,6 +123,20 @@ def _history(s: Samples) -> Iterator[Row]:
     yield Row(work="w9", what=what, value=value, unit="ms", limit=0.01, small=_small(s, "w9", "slope_ms"))
     for n in HISTORY:
         yield _to_sdk(s, "w9", str(n), f"CPU a call at {n} messages / SDK's typed create")
+
+
+def _replays(s: Samples) -> Iterator[Row]:
+    replayed, live = s.median("replay", "w10", "cpu_ms"), s.median("echelon", "w10", "cpu_ms")
+    small = (("replay", replayed), ("over HTTP", live))
+    what = "CPU of replaying and scoring a run of six calls"
+    yield Row(work="w10", what=what, value=replayed, unit="ms", limit=1.5, small=small)
+    share = s.paired("w10", "cpu_ms", "replay", "echelon", _ratio)
+    yield Row(work="w10", what="the same / CPU of the run itself over HTTP, file", value=share, unit="x", small=small)
+    few, many = s.median("replay", "w11", "few_mb"), s.median("replay", "w11", "many_mb")
+    grown = None if few is None or many is None else many / few
+    peaks = (("1,000", few), ("10,000", many))
+    what = "most memory while 10,000 scenarios stream / while 1,000 do"
+    yield Row(work="w11", what=what, value=grown, unit="x", limit=1.1, small=peaks)
 
 
 def _ratio(one: float, other: float) -> float:

@@ -159,14 +159,15 @@ def _answer(request: Request) -> Reply:
     return _reply(script.say(request.prompt.head.instructions, results))
 
 
+def in_process() -> Model:
+    """The model of the works as a function in this process."""
+    return ScriptedModel(_answer, price=PRICE)
+
+
 @asynccontextmanager
 async def opened(url: str | None, *, file: bool) -> AsyncGenerator[Echelon]:
     """Over HTTP or, without a URL, over a function; with a journal in a file or in memory."""
-    model = (
-        ScriptedModel(_answer, price=PRICE)
-        if url is None
-        else OpenAIModel(MODEL, base_url=url, api_key="none", price=PRICE)
-    )
+    model = in_process() if url is None else OpenAIModel(MODEL, base_url=url, api_key="none", price=PRICE)
     if not file:
         yield Echelon(model, None)
         return

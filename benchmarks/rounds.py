@@ -23,6 +23,8 @@ LINEUP: dict[str, tuple[str, ...]] = {
     "w6": ("echelon", "sdk", "httpx2"),
     "w8": ("echelon", "memory", "loop"),
     "w9": ("echelon", "sdk", "httpx2"),
+    "w10": ("replay", "echelon"),
+    "w11": ("replay",),
 }
 """Who takes part in what; W7 is W2 of `echelon` less that of `memory`."""
 

@@ -142,6 +142,10 @@ async def _w8(it: Contender, scale: float) -> Figures:
     return {"cpu_ms": await cpu(it.team, runs), "six_ms": await cpu(it.six, runs)}
 
 
+async def _w10(it: Contender, scale: float) -> Figures:
+    return {"cpu_ms": await cpu(it.six, _some(30, scale))}
+
+
 async def _w9(it: Contender, scale: float) -> Figures:
     figures = {str(n): await cpu(it.call(n), _some(15, scale)) for n in HISTORY}
     least, most = HISTORY[0], HISTORY[-1]
@@ -156,6 +160,7 @@ WORKS: dict[str, Callable[[Contender, float], Awaitable[Figures]]] = {
     "w6": _w6,
     "w8": _w8,
     "w9": _w9,
+    "w10": _w10,
 }  # fmt: skip
 SLOW = frozenset({"w3", "w4"})
 """Works whose calls take `SECONDS_A_CALL`."""
@@ -183,6 +188,10 @@ def measured(name: str, work: str, origin: str, scale: float) -> Figures:
     """The figures of one contender at one work, against the server at `origin`."""
     if work == "w5":
         return cold_import(name)
+    if name == "replay":
+        from . import replays
+
+        return replays.one(scale) if work == "w10" else replays.many(scale)
     milliseconds = round(SECONDS_A_CALL * 1_000) if work in SLOW else 0
     url = None if work == "w8" else f"{origin}/{milliseconds}/v1"
 

@@ -71,7 +71,7 @@ class PriceTable(Message):
     name: str
     version: str
     models: dict[str, Rates]
-    """Only the models that answered; a price that is no fixed rate is left out."""
+    """The team's models; a price that is no fixed rate is left out."""
 
 
 class Redaction(Message):

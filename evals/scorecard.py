@@ -52,6 +52,10 @@ class Spent(Message):
     usage: Usage
 
 
+Unknown = Literal["usd", "usage", "seconds"]
+"""A figure of a run that nobody knows, since an arm does not say, or a model has no price."""
+
+
 class Routed(Message):
     """One choice of a worker, beside what would have been right."""
 
@@ -67,6 +71,9 @@ class Routed(Message):
     should_delegate: bool | None = None
     propensity: Share | None = None
     """How likely this choice was; None: not recorded."""
+    target: dict[str, Share] = Field(default_factory=dict[str, float])
+    """What-if: how likely each worker would have been to be chosen; empty: it was not left to chance, or need not be
+    weighed."""
 
 
 class Given(Message):
@@ -201,6 +208,8 @@ class Measured(Message):
     replayed: Replayed | None = None
     """None: nothing was replayed."""
     coverage: Coverage = Coverage()
+    unknown: tuple[Unknown, ...] = ()
+    """Figures that are 0 here since nobody knows them."""
 
 
 class Metric(Message):
@@ -259,6 +268,7 @@ class Difference(Message):
     """One metric of this variant against the baseline's."""
 
     metric: str
+    unit: Unit = "score"
     baseline: Figure | None
     found: Figure | None
     difference: Figure | None

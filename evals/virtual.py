@@ -20,6 +20,10 @@ EPOCH = 1_700_000_000.0
 """Where virtual clocks begin, in seconds since the epoch."""
 
 
+RESOLUTION = 1e-6
+"""Seconds; timers that are nearer to each other are due together."""
+
+
 class StuckError(Exception):
     """Everybody waits, and there is no timer that could end it."""
 
@@ -70,6 +74,9 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         selector = _Jump()
         selector.loop = self
         super().__init__(selector)
+        # Asyncio adds its clock's resolution to the time to find what is due: 1e-9 is lost in a float after 97 days,
+        # and nothing would be due ever again.
+        vars(self)["_clock_resolution"] = RESOLUTION
 
     def time(self) -> float:
         """Virtual seconds since the loop was made."""

@@ -2,7 +2,8 @@
 
 EchelonError
 ├── UsageError          the program that uses Echelon is wrong: a definition, an option, a missing extra
-│   └── MissingExtraError
+│   ├── MissingExtraError
+│   └── PinError        a tool of a server is not as it was pinned
 ├── ShapeError          a value is not of the shape that was agreed
 ├── EffectError         a touch of the world failed; carries the failure and what it cost
 ├── Pause               not an error of anybody: work must wait for a person (control flow inside a worker)
@@ -44,6 +45,15 @@ class MissingExtraError(UsageError):
         self.feature = feature
         self.extra = extra
         super().__init__(f"{feature} needs the extra {extra!r}: pip install 'echelon[{extra}]'")
+
+
+class PinError(UsageError):
+    """Tools of a server are not what they were when they were pinned; `changes` says which, and how."""
+
+    def __init__(self, server: str, changes: Sequence[str]) -> None:
+        self.server = server
+        self.changes = tuple(changes)
+        super().__init__(f"server {server!r} is not as it was pinned: " + "; ".join(self.changes))
 
 
 class ShapeError(EchelonError):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterator
-from typing import IO, Any, AnyStr, Final, NoReturn
+from typing import IO, Any, AnyStr, Final
 
 from pydantic_core import from_json
 
@@ -51,7 +51,7 @@ def parse(line: str | bytes, *, most: int) -> Json:
     """
     text = _text(line, most)
     try:
-        # Refuses what Python's parser lets through: depth, half surrogates.
+        # Refuses what Python's parser lets through: depth, half surrogates, NaN.
         from_json(text, allow_inf_nan=False, cache_strings="none")
         return _DECODER.decode(text)
     except UnfitError:
@@ -95,8 +95,4 @@ def _finite(digits: str) -> float:
     return number
 
 
-def _refuse(constant: str) -> NoReturn:
-    raise UnfitError("JSON", constant)
-
-
-_DECODER = json.JSONDecoder(object_pairs_hook=_single, parse_float=_finite, parse_constant=_refuse)
+_DECODER = json.JSONDecoder(object_pairs_hook=_single, parse_float=_finite)

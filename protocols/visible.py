@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Sequence
+from typing import cast
 
 from .messages import Json
 
@@ -35,9 +37,9 @@ def visible_json(value: Json) -> Json:
     if isinstance(value, str):
         return visible(value)
     if isinstance(value, list):
-        return [visible_json(each) for each in value]  # pyright: ignore[reportUnknownVariableType] # JSON is Any
+        return [visible_json(each) for each in cast("Sequence[Json]", value)]
     if isinstance(value, dict):
-        return {visible(str(key)): visible_json(each) for key, each in value.items()}  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType] # JSON is Any
+        return {visible(key): visible_json(each) for key, each in cast("dict[str, Json]", value).items()}
     return value
 
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import logging
 import secrets
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
@@ -87,6 +87,8 @@ class Host:
         self._loaded_from = dict(origins or {})
         self._origins: dict[str, Origin] = {}
         """Who asked for each run, by its id: all that is kept of a run at rest."""
+        self._threads: defaultdict[str, list[str]] = defaultdict(list)
+        """The runs of each thread, the first one first."""
         self._parked: set[str] = set()
         self._live: dict[str, Live] = {}
         self._beginning: dict[str, anyio.Event] = {}
@@ -118,7 +120,7 @@ class Host:
         for first in await self._store.firsts():
             origin = Origin.of(first)
             if origin is not None and origin.team in self._roster.cards:
-                self._origins[first.run] = origin
+                self._register(first.run, origin)
         summaries = await self._store.runs()
         self._ears = anyio.CancelScope()
         self._group = anyio.create_task_group()
@@ -176,7 +178,7 @@ class Host:
             raise
         finally:
             self._beginning.pop(run).set()
-        self._origins[run] = Origin.from_order(order, worker.card.name, drive.log.entries[0].at)
+        self._register(run, Origin.from_order(order, worker.card.name, drive.log.entries[0].at))
         self._turned["running"] += 1
         live = self._enlist(run)
         live.holds_slot = True
@@ -234,8 +236,8 @@ class Host:
     ) -> Sequence[Standing]:
         """Runs of this host's teams, the most recently updated first; ones that cannot be read are left out."""
         found: list[Standing] = []
-        for run, origin in list(self._origins.items()):
-            if thread not in ("", origin.thread) or principal not in ("", origin.principal):
+        for run in self._candidates(thread, status):
+            if principal not in ("", self._origins[run].principal):
                 continue
             try:
                 stands = await self.standing(run)
@@ -245,6 +247,12 @@ class Host:
             if status in (None, stands.status):
                 found.append(stands)
         return sorted(found, key=lambda stands: (-stands.updated, stands.run))
+
+    def _candidates(self, thread: str, status: RunStatus | None) -> Sequence[str]:
+        """Runs that may be what is looked for, without a look at their events."""
+        if thread:
+            return tuple(self._threads.get(thread, ()))
+        return tuple(self._parked | self._live.keys()) if status == "waiting" else tuple(self._origins)
 
     async def events(self, run_id: str) -> Sequence[Seen]:
         """Everything that has happened so far."""
@@ -282,6 +290,11 @@ class Host:
         if live is not None:
             live.call_off(reason)
             await live.over.wait()
+
+    def _register(self, run: str, origin: Origin) -> None:
+        self._origins[run] = origin
+        if origin.thread:
+            self._threads[origin.thread].append(run)
 
     def _origin(self, run: str) -> Origin:
         if run not in self._origins:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import threading
-from collections.abc import AsyncGenerator, Callable, Generator
+from collections.abc import AsyncGenerator, Callable, Generator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import Any, cast
@@ -33,7 +33,7 @@ from echelon.supervisor.planners.workflow import Workflow
 from echelon.supervisor.supervisor import Supervisor
 
 PATIENCE = 5.0
-"""Seconds that anything here is waited for."""
+"""Seconds that anything here is waited for, unless it is known not to come."""
 SPENT = Usage(calls=1, input=10, cache_read=5, output=4, reasoning=3)
 """What each model call of the desk costs."""
 
@@ -44,7 +44,8 @@ class Gate:
     name = "gate"
     price: Price = FREE
 
-    def __init__(self) -> None:
+    def __init__(self, patience: float = PATIENCE) -> None:
+        self._patience = patience
         self._changed = threading.Condition()
         self._waiting: set[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = set()
         self.calls = 0
@@ -80,7 +81,7 @@ class Gate:
     def until(self, under_way: int) -> bool:
         """Wait until so many calls are under way; False: they never were."""
         with self._changed:
-            return self._changed.wait_for(lambda: len(self._waiting) == under_way, PATIENCE)
+            return self._changed.wait_for(lambda: len(self._waiting) == under_way, self._patience)
 
 
 class Numbers(Message):
@@ -148,20 +149,23 @@ class Bench:
     """The model of the team `gate`."""
     begun: Callable[[], int]
     """How many runs were begun so far."""
+    http: httpx2.Client
+    """Shared by the clients of this server: to make one takes longer than most checks."""
 
-    def client(self, key: str = "ada", **options: Any) -> openai.OpenAI:
-        """Open the SDK's client; it is to be closed."""
-        whole: dict[str, Any] = {"max_retries": 0, "timeout": PATIENCE} | options
-        return openai.OpenAI(base_url=self.url, api_key=key, **whole)
+    @contextmanager
+    def client(self, key: str = "ada", **options: Any) -> Generator[openai.OpenAI]:
+        """Open the SDK's client."""
+        whole: dict[str, Any] = {"max_retries": 0, "timeout": self.http.timeout} | options
+        yield openai.OpenAI(base_url=self.url, api_key=key, http_client=self.http, **whole)
 
     def asynchronous(self) -> openai.AsyncOpenAI:
         """Open the SDK's other client."""
-        return openai.AsyncOpenAI(base_url=self.url, api_key="ada", max_retries=0, timeout=PATIENCE)
+        return openai.AsyncOpenAI(base_url=self.url, api_key="ada", max_retries=0, timeout=self.http.timeout)
 
-    def send(self, method: str, path: str, **options: Any) -> httpx2.Response:
+    def send(self, method: str, path: str, headers: Mapping[str, str] | None = None, **options: Any) -> httpx2.Response:
         """Send a request as it is."""
-        with httpx2.Client(timeout=PATIENCE, headers={"authorization": "Bearer ada"}) as client:
-            return client.request(method, self.url + path, **options)
+        whole = {"authorization": "Bearer ada"} | dict(headers or {})
+        return self.http.request(method, self.url + path, headers=whole, **options)
 
 
 class Keyed:
@@ -207,5 +211,5 @@ def serving(settings: Settings | None = None, store: MemoryJournal | None = None
             yield
 
     application = Starlette(routes=routes(host, settings or Settings()), lifespan=living)
-    with listening(Keyed(application)) as url:
-        yield Bench(url=url, gate=gate, begun=lambda: host.tally.turned.get("running", 0))
+    with listening(Keyed(application)) as url, httpx2.Client(timeout=PATIENCE) as http:
+        yield Bench(url=url, gate=gate, begun=lambda: host.tally.turned.get("running", 0), http=http)

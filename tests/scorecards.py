@@ -293,9 +293,12 @@ def comparison() -> Comparison:
         ("time, 95th percentile", 11.2, 12.31, 1.11, -0.4, 2.6, 0.21, "bootstrap", 2.2, 12, "lower"),
     )
     names = ("metric", "baseline", "found", "difference", "low", "high", "p", "test", "detectable", "n", "better")
+    unit = {metric.name: metric.unit for metric in metrics()}
     return Comparison(
         baseline="main",
-        differences=tuple(Difference.model_validate(dict(zip(names, row, strict=True))) for row in rows),
+        differences=tuple(
+            Difference.model_validate({"unit": unit[row[0]]} | dict(zip(names, row, strict=True))) for row in rows
+        ),
         changed=("invoice-003", "invoice-009"),
     )
 

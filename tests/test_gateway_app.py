@@ -6,9 +6,9 @@ import json
 import logging
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import anyio
 import httpx2
@@ -29,8 +29,9 @@ from echelon.protocols.gateway.app import Errors, Lifespan, application, told
 from echelon.protocols.gateway.asgi import App, Event, Receive, Refused, Scope, Send, note_run
 from echelon.protocols.gateway.keys import Keys
 from echelon.protocols.gateway.metrics import Meter
-from echelon.protocols.gateway.runs import Order, Tally
+from echelon.protocols.gateway.runs import Order, Runs, Tally
 from echelon.protocols.gateway.serving import Serving, Surface, hosts_of, origins_of
+from echelon.protocols.gateway.surfaces import mounted
 from echelon.protocols.messages import Json, Usage
 from echelon.supervisor.host import Host, Limits
 from echelon.supervisor.journal.memory import MemoryJournal
@@ -54,6 +55,7 @@ class Server:
     host: Host
     client: httpx2.AsyncClient
     key: str
+    rules: Serving
     lines: list[dict[str, Json]] = field(default_factory=list[dict[str, Json]])
 
     @property
@@ -86,7 +88,7 @@ async def serving(folder: Path) -> AsyncGenerator[Server]:
     async with Host({"double": double}, MemoryJournal(), limits=Limits(drain=0.0, listen=None)) as host:
         app: Any = application(host, rules)
         async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app=app), base_url=BASE) as client:
-            yield Server(host, client, key, lines)
+            yield Server(host, client, key, rules, lines)
 
 
 async def test_health_is_told_to_everybody_and_nothing_else_is(tmp_path: Path) -> None:
@@ -116,7 +118,7 @@ async def test_meters_count_requests_and_runs(tmp_path: Path) -> None:
     samples = dict(line.rsplit(" ", 1) for line in told.text.splitlines() if not line.startswith("#"))
     assert samples['echelon_requests_total{route="",method="GET",status="401"}'] == "1"
     assert samples['echelon_requests_total{route="",method="GET",status="404"}'] == "1"
-    assert samples['echelon_requests_active'] == "1"
+    assert samples["echelon_requests_active"] == "1"
     assert samples['echelon_request_seconds_bucket{route="",le="+Inf"}'] == "2"
     assert samples['echelon_runs_total{status="done"}'] == "1"
     assert samples["echelon_runs_active"] == "0"
@@ -307,10 +309,15 @@ async def test_surfaces_live_as_long_as_the_server() -> None:
     assert said == ["in", "lifespan.startup.complete", "http", "out", "lifespan.shutdown.complete"]
 
 
-async def test_what_a_surface_lacks_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is not mounted, and the server goes on without it."""
-    from echelon.protocols.gateway import surfaces
+async def test_a_surface_that_lacks_its_packages_is_not_mounted(tmp_path: Path) -> None:
+    """It is told which extra it needs, and the server goes on without it."""
 
-    monkeypatch.setattr(surfaces, "MODULES", {"odd": "." + "surfaces_that_lack"})
-    assert replace is not None and cast is not None and MissingExtraError is not None
-    assert tmp_path
+    def there(runs: Runs, serving: Serving) -> Surface:
+        return Surface(name="there", routes=[])
+
+    def lacking(runs: Runs, serving: Serving) -> Surface:
+        raise MissingExtraError("the lacking surface", "lacking")
+
+    async with serving(tmp_path) as server:
+        surfaces, missing = mounted(server.host, server.rules, {"lacking": lacking, "there": there})
+    assert ([surface.name for surface in surfaces], missing) == (["there"], {"lacking": "lacking"})

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +10,9 @@ import anyio
 import pytest
 
 from echelon.agents.agent import Agent
-from echelon.agents.function import worker
 from echelon.agents.models.scripted import ScriptedModel
 from echelon.agents.person import Person
 from echelon.protocols.contracts import Worker
-from echelon.protocols.conversation import Delta
 from echelon.protocols.errors import (
     AnswerError,
     BusyError,
@@ -25,88 +22,26 @@ from echelon.protocols.errors import (
     UnknownRunError,
     UsageError,
 )
-from echelon.protocols.events import Cancelled, RunEnded, RunStarted
-from echelon.protocols.gateway.runs import Order, Runs, Seen, Standing
-from echelon.protocols.messages import Approval, Budget, Done, Failed
+from echelon.protocols.events import Cancelled, RunStarted
+from echelon.protocols.messages import Budget, Done, Failed
 from echelon.protocols.prices import Rates
-from echelon.protocols.storage import Archive
 from echelon.supervisor.answers import answer
 from echelon.supervisor.drive import Settings
 from echelon.supervisor.host import Host, Limits
 from echelon.supervisor.journal.memory import MemoryJournal
 from echelon.supervisor.journal.sqlite import SqliteJournal
 from echelon.supervisor.runs import history, run
-from echelon.supervisor.watching import Watcher
 
 from .builders import Number, double, kinds
+from .hosting import EVA, MAX, SECONDS, Gate, Place, hosting, opened, order, rested, seen
 
 pytestmark = pytest.mark.anyio
-
-EVA: Person[Number, Number] = Person("eva", "How many?", accepts=Number, returns=Number)
-MAX: Person[Number, Approval] = Person("max", "May it be?", accepts=Number, returns=Approval)
-SECONDS = 5.0
-"""Longer than anything here takes, if it ends at all."""
-
-Place = Callable[[], AbstractAsyncContextManager[Archive]]
-"""Opens the same store each time, and never twice at once."""
 
 
 @pytest.fixture(params=["memory", "sqlite"])
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
     """A place for a store that outlives its hosts."""
-    memory = MemoryJournal()
-
-    def opened() -> AbstractAsyncContextManager[Archive]:
-        return nullcontext(memory) if request.param == "memory" else SqliteJournal(tmp_path / "runs.db")
-
-    return opened
-
-
-@asynccontextmanager
-async def hosting(place: Place, *teams: Worker[Any, Any], **limits: Any) -> AsyncGenerator[Host]:
-    """Host these teams; what is under way at the end is left at once."""
-    whole: dict[str, Any] = {"drain": 0.0, "listen": None} | limits
-    rules = Limits(**whole)
-    async with place() as store, Host({team.card.name: team for team in teams}, store, limits=rules) as host:
-        with anyio.fail_after(SECONDS):
-            yield host
-
-
-def order(team: str, n: int = 2, **more: Any) -> Order:
-    """Order something."""
-    whole: dict[str, Any] = {"team": team, "task": {"n": n}, "principal": "ada", "surface": "chat"} | more
-    return Order(**whole)
-
-
-async def seen(host: Runs, run_id: str, after: int = 0) -> list[Seen]:
-    """Watch a run until it rests; its events."""
-    async with host.watch(run_id, after=after) as told:
-        return [one async for one in told if isinstance(one, Seen)]
-
-
-async def rested(host: Runs, run_id: str) -> Standing:
-    """How a run stands once it rests."""
-    await seen(host, run_id)
-    return await host.standing(run_id)
-
-
-class Gate:
-    """A worker that says that it has begun, and waits until it is let through."""
-
-    def __init__(self, name: str = "gate") -> None:
-        self.begun = anyio.Event()
-        self.opened = anyio.Event()
-        self.times = 0
-
-        @worker(name=name)
-        async def wait(number: Number) -> Number:
-            """Wait."""
-            self.times += 1
-            self.begun.set()
-            await self.opened.wait()
-            return Number(n=number.n + 1)
-
-        self.worker: Worker[Number, Number] = wait
+    return opened(request.param, tmp_path)
 
 
 async def test_a_run_is_durable_before_it_has_an_id(place: Place) -> None:
@@ -162,57 +97,6 @@ async def test_the_same_key_is_the_same_run_however_often_and_at_once(place: Pla
     async with hosting(place, double, EVA) as host:
         assert await host.begin(order("double", n=7, key="k")) == ids[0]
         assert len(await host.find()) == 5
-
-
-async def test_who_comes_late_sees_everything_once_and_in_order(place: Place) -> None:
-    """The journal's events first, then live ones; at any point, and after the end."""
-    gate = Gate()
-    heard: list[list[int]] = [[], [], []]
-    async with hosting(place, gate.worker) as host:
-        begun = await host.begin(order("gate"))
-
-        async def watch(which: int, after: int) -> None:
-            heard[which] += [one.seq for one in await seen(host, begun, after)]
-
-        async with anyio.create_task_group() as group:
-            group.start_soon(watch, 0, 0)
-            await gate.begun.wait()
-            group.start_soon(watch, 1, 1)
-            await anyio.wait_all_tasks_blocked()
-            gate.opened.set()
-        await watch(2, 2)
-        everything = [one.seq for one in await host.events(begun)]
-    assert everything == [1, 2, 3]
-    assert heard == [[1, 2, 3], [2, 3], [3]]
-
-
-async def test_text_is_shown_between_the_events_where_it_was_said() -> None:
-    """It comes after the start of the call and before its end; the journal has none of it."""
-    model = ScriptedModel(["one two three"])
-    teller = Agent("teller", "Tell.", accepts=str, returns=str, models=[model])
-    async with hosting(lambda: nullcontext(MemoryJournal()), teller) as host:
-        begun = await host.begin(order("teller", task="go"))
-        async with host.watch(begun) as told:
-            shown = [one.text if isinstance(one, Delta) else one.event.type async for one in told]
-    call = shown[shown.index("effect_started") : shown.index("effect_finished")]
-    assert call == ["effect_started", "one ", "two ", "three"]
-
-
-async def test_a_watcher_that_does_not_read_is_let_go_and_the_run_goes_on() -> None:
-    """The others see everything; pieces of text are left out before events are."""
-    watcher = Watcher(0, most=4)
-    ended = RunEnded(report=Done(output=None))
-    for number in range(1, 4):
-        watcher.tell(Delta("", "x"))
-        watcher.tell(Seen(number, 0.0, ended))
-    watcher.tell(Seen(4, 0.0, ended))
-    with pytest.raises(JournalError, match="let go at event 4: it was 4 events behind"):
-        await anext(watcher)
-    slow = Watcher(0, most=4)
-    slow.recall([Seen(number, 0.0, ended) for number in range(1, 100)])
-    slow.tell(Seen(100, 0.0, ended))
-    slow.end()
-    assert [one.seq async for one in slow if isinstance(one, Seen)] == list(range(1, 101))
 
 
 async def test_a_run_waits_for_a_person_and_goes_on_after_the_answer(place: Place) -> None:
@@ -294,27 +178,6 @@ async def test_a_run_is_called_off_with_a_reason(place: Place) -> None:
         assert len(await host.events(ids[0])) == 3
         with pytest.raises(AnswerError, match="was called off: enough"):
             await host.answer(ids[1], "q", approved=True, by="ada")
-
-
-@pytest.mark.parametrize(("disconnect", "status"), [("cancel", "cancelled"), ("detach", "running")])
-async def test_what_becomes_of_a_run_whose_last_watcher_leaves_is_said_by_its_order(
-    disconnect: str, status: str
-) -> None:
-    """With one of two gone, it goes on in either case."""
-    gate = Gate()
-    async with hosting(lambda: nullcontext(MemoryJournal()), gate.worker) as host:
-        begun = await host.begin(order("gate", disconnect=disconnect))
-        async with host.watch(begun):
-            async with host.watch(begun):
-                await gate.begun.wait()
-            await anyio.wait_all_tasks_blocked()
-            assert (await host.standing(begun)).status == "running"
-        await anyio.wait_all_tasks_blocked()
-        assert (await host.standing(begun)).status == status
-        if disconnect == "cancel":
-            last = (await host.events(begun))[-1].event
-            assert isinstance(last, Cancelled)
-            assert last.reason == "its last client hung up"
 
 
 async def test_a_client_that_hangs_up_while_its_run_begins_leaves_a_run_that_is_whole(place: Place) -> None:

@@ -199,7 +199,7 @@ def test_what_is_no_call_is_an_error_with_its_place(line: Any, complaint: str) -
         read(line)
 
 
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(drawn=st.lists(scenarios(), max_size=2, unique_by=lambda one: one.id))
 def test_what_was_read_survives_being_written(drawn: list[Scenario]) -> None:
     """Any runs, of which a log holds the model calls; from then on nothing changes."""

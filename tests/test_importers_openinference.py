@@ -98,7 +98,7 @@ def test_a_model_span_is_a_call_with_its_request_and_usage() -> None:
     head = Head.model_validate(started.request["head"])
     assert (head.instructions, head.max_output_tokens, head.temperature) == ("Be brief.", 99, 0.5)
     assert [(card.name, card.parameters) for card in head.tools] == [
-        ("look", {"type": "object"}),
+        ("look", {"a": 1}),
         ("see", {"type": "object"}),
     ]
     assert started.request["model"] == "gpt-4o"
@@ -161,6 +161,7 @@ def test_what_failed_has_the_exception_and_what_has_no_end_is_not_over() -> None
     assert reported.report.failure.message == "the source does not say why"
     assert [event.type for event in events(scenario)][-1] == "effect_started"
     assert of_type(events(scenario), RunEnded) == []
+    assert "timings" not in {one.gap for one in imported.gaps.missing}
 
 
 def test_tool_runs_are_read_from_messages_where_no_span_tells_of_them() -> None:
@@ -195,6 +196,39 @@ def test_a_lone_tool_is_a_run_that_nobody_asked_for() -> None:
     imported = read(span("root", "TOOL", None, tool__name="look", input__value="{}", output__value="x"))
     assert imported.scenarios[0].header.input is None
     assert "input" in {one.gap for one in imported.gaps.missing}
+
+
+def test_the_deepest_trace_that_is_read_can_be_told_and_written() -> None:
+    """Agents within agents, and chains within chains, up to the limit."""
+    for kind in ("AGENT", "CHAIN"):
+        tower = [span(str(i), kind, str(i - 1) if i else None, agent__name="a") for i in range(99)]
+        (scenario,) = read(*tower, span("llm", "LLM", "98", **LLM)).scenarios
+        (started,) = of_type(events(scenario), EffectStarted)
+        assert started.path.count("/") == (98 if kind == "AGENT" else 0)
+        assert plain(again(openinference.read, openinference.write, [scenario]).scenarios[0]) == plain(scenario)
+
+
+def test_an_answer_may_be_the_output_of_the_span() -> None:
+    """Plain text is what the model said; a raw response is nobody's words."""
+    quiet = {key: value for key, value in LLM.items() if "output_messages" not in key}
+    raw = {"output.value": "{}", "output.mime_type": "application/json"}
+    for output, text, gap in (({"output.value": "It is."}, "It is.", 0), (raw, "", 1), ({}, "", 1)):
+        attributes: dict[str, Any] = quiet | output
+        imported = read(span("root", "LLM", None, **attributes))
+        reply = Reply.model_validate(of_type(events(imported.scenarios[0]), EffectFinished)[0].result)
+        assert reply.text == text
+        assert sum(one.events for one in imported.gaps.missing if one.gap == "replies") == gap
+        assert "handoffs" in {one.gap for one in imported.gaps.missing}
+
+
+def test_a_text_that_stands_twice_in_a_message_is_said_once() -> None:
+    """Some write content and contents."""
+    twice: dict[str, Any] = {
+        "llm.input_messages.0.message.role": "user", "llm.input_messages.0.message.content": "Hi",
+        "llm.input_messages.0.message.contents.0.message_content.text": "Hi",
+    }  # fmt: skip
+    (scenario,) = read(span("root", "LLM", None, **twice)).scenarios
+    assert scenario.header.input == "Hi"
 
 
 def test_one_verdict_is_the_outcome_and_two_are_none() -> None:

@@ -87,7 +87,7 @@ CHAT: dict[str, Any] = {
     "input__messages": json.dumps([said("user", "Is 7 there?")]),
     "output__messages": json.dumps([said("assistant", CALL)]), "response__finish_reasons": ["tool_calls"],
     "tool__definitions": json.dumps([{"type": "function", "name": "look", "parameters": {"type": "object"}}]),
-    "usage__input_tokens": 50, "usage__cache_read__input_tokens": 20, "usage__cache_creation__input_tokens": 10,
+    "usage__input_tokens": 50, "usage__cache_read__input_tokens": 20, "usage__cache_write__input_tokens": 10,
     "usage__output_tokens": 9, "usage__reasoning__output_tokens": 4,
 }  # fmt: skip
 
@@ -129,6 +129,7 @@ def test_a_chat_span_is_a_call_with_its_request_and_usage() -> None:
     assert (reply.model, reply.finish, reply.tool_calls[0].arguments) == ("gpt-4o-2024", "tool_calls", '{"n":7}')
     assert reply.usage == Usage(calls=1, input=20, cache_read=20, cache_write=10, output=9, reasoning=4)
     structured = {key: json.loads(value) if str(value).startswith("[{") else value for key, value in CHAT.items()}
+    structured["usage__cache_creation__input_tokens"] = structured.pop("usage__cache_write__input_tokens")
     other = read(agent("root", ""), span("chat", **structured))
     assert other.scenarios[0].entries == imported.scenarios[0].entries
     assert {one.gap: one.events for one in imported.gaps.missing}["tool_results"] == 1
@@ -205,6 +206,14 @@ def test_an_agents_input_that_is_no_one_text_is_messages() -> None:
         assert scenario.header.input == payload
     (scenario,) = read(agent("root", "", input__messages=talk)).scenarios
     assert [one["role"] for one in scenario.header.input] == ["user", "assistant", "user"]
+
+
+def test_a_generation_that_broke_off_is_a_failure_though_its_span_is_not() -> None:
+    """Finish reason `error`: what was said until then is no answer."""
+    broken: dict[str, Any] = CHAT | {"response__finish_reasons": ["error"]}
+    (scenario,) = read(agent("root", ""), span("chat", **broken)).scenarios
+    (ended,) = of_type(events(scenario), EffectFailed)
+    assert (ended.failure.kind, ended.usage.output) == ("upstream", 9)
 
 
 def test_errors_and_verdicts() -> None:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from echelon.evals.importers.reading import Limits, Source, Spot, parsed
+from echelon.evals.importers.reading import ForeignFile, Limits, Spot, parsed
 from echelon.protocols.errors import ScenarioError
 
 SMALL = Limits(file=4_000, item=300, items=5, depth=6)
@@ -33,7 +33,7 @@ class Dripping(io.BytesIO):
 
 def values(data: bytes, limits: Limits = SMALL) -> list[Any]:
     """Read all values."""
-    return [spot.value for spot in Source(io.BytesIO(data), "f", limits).values()]
+    return [spot.value for spot in ForeignFile(io.BytesIO(data), "f", limits).values()]
 
 
 json_values = st.recursive(
@@ -52,7 +52,7 @@ def test_the_same_values_come_however_the_file_is_cut(listed: list[Any], most: i
         "\n".join(json.dumps(one, ensure_ascii=ascii_only) for one in listed) or "[]",
     ):
         data = text.encode()
-        source = Source(Dripping(data, most), "f", Limits())
+        source = ForeignFile(Dripping(data, most), "f", Limits())
         assert [spot.value for spot in source.values()] == listed
         assert source.sha256 == hashlib.sha256(data).hexdigest()
 
@@ -64,10 +64,10 @@ def test_an_empty_file_has_no_values() -> None:
 
 def test_every_value_has_its_place() -> None:
     """An element by its pointer, a line by its number; below it RFC 6901 with its escapes."""
-    (first, second) = Source(io.BytesIO(b'[{"a": 1}, {"b/c": [{"~": 2}]}]'), "f.json", SMALL).values()
+    (first, second) = ForeignFile(io.BytesIO(b'[{"a": 1}, {"b/c": [{"~": 2}]}]'), "f.json", SMALL).values()
     assert first["a"].place == "f.json /0/a"
     assert second["b/c"][0]["~"].place == "f.json /1/b~1c/0/~0"
-    lines = list(Source(io.BytesIO(b'\xef\xbb\xbf{"a": 1}\n\n{"a":\n2} {"a": 3}'), "f.jsonl", SMALL).values())
+    lines = list(ForeignFile(io.BytesIO(b'\xef\xbb\xbf{"a": 1}\n\n{"a":\n2} {"a": 3}'), "f.jsonl", SMALL).values())
     assert [line.place for line in lines] == ["f.jsonl:1", "f.jsonl:3", "f.jsonl:4"]
     assert [line["a"].value for line in lines] == [1, 2, 3]
 
@@ -113,7 +113,7 @@ def test_no_more_of_a_file_is_read_than_is_allowed() -> None:
     """One byte too many is an error, before the rest is asked for."""
     file = Dripping(b'{"a": 1}\n' * 1_000, 100)
     with pytest.raises(ScenarioError, match="expected at most 4000 bytes"):
-        list(Source(file, "f", Limits(file=4_000)).values())
+        list(ForeignFile(file, "f", Limits(file=4_000)).values())
     assert file.taken <= 4_100
 
 
@@ -121,7 +121,7 @@ def test_a_fault_is_found_without_reading_on() -> None:
     """Broken JSON at the beginning of a large file costs no more than a piece of it."""
     file = Dripping(b'{"a" 1}' + b" " * 100_000, 1_000)
     with pytest.raises(ScenarioError, match="f:1: expected JSON"):
-        list(Source(file, "f", Limits()).values())
+        list(ForeignFile(file, "f", Limits()).values())
     assert file.taken == 1_000
 
 
@@ -130,6 +130,11 @@ def test_a_number_of_tokens_is_whole_and_not_negative(value: Any) -> None:
     """Text of digits is one too; anything else is an error with its pointer."""
     with pytest.raises(ScenarioError, match=r"f:1 /n: expected a number of tokens, found"):
         Spot({"n": value}, "f:1")["n"].count()
+
+
+def test_a_number_of_tokens_may_be_written_in_several_ways() -> None:
+    """Protobuf writes 64 bits as text, JavaScript knows only floats."""
+    assert [Spot(value, "f").count() for value in (0, "17", 17.0, 10**12, None)] == [0, 17, 17, 10**12, None]
 
 
 def test_what_is_missing_is_none_at_any_depth() -> None:

@@ -32,17 +32,17 @@ def test_each_importer_has_its_name_and_version() -> None:
 FILES = {
     "tau-bench": [json.dumps([result(says("hi"), answers("yes"))], indent=2)],
     "openai-chat": [
-        json.dumps(TWO_CALLS[0]), json.dumps({"messages": [], "response": {}}),
+        json.dumps(TWO_CALLS[0] | {"trace_id": "t", "span_id": "s"}), json.dumps({"messages": [], "response": {}}),
         json.dumps({"id": "r", "object": "chat.completion", "choices": []}),
     ],
     "openinference": [
-        json.dumps(phoenix("a", "LLM")), json.dumps([{"span_kind": "AGENT", "trace_id": "t"}]),
+        json.dumps(phoenix("a", "LLM")), json.dumps([{"span_kind": "AGENT", "trace_id": "t", "span_id": "s"}]),
         json.dumps({"data": [phoenix("a", "LLM")]}),
         json.dumps(exported(span("a")| {"attributes": [{"key": "openinference.span.kind", "value": {}}]})),
     ],
     "otel-genai": [
         json.dumps(exported(span("a", **CHAT))), json.dumps({"resourceLogs": []}),
-        json.dumps({"context": {"trace_id": "t"}, "attributes": {"gen_ai.operation.name": "chat"}}),
+        json.dumps({"context": {"trace_id": "t", "span_id": "s"}, "attributes": {"gen_ai.operation.name": "chat"}}),
     ],
 }  # fmt: skip
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from echelon.evals.importers.otlp import attributes_of, export_of
-from echelon.evals.importers.reading import Limits, Source, Spot
+from echelon.evals.importers.reading import ForeignFile, Limits, Spot
 from echelon.evals.importers.spans import Happening, Node, Span, trees_of
 from echelon.evals.importers.traces import printed, spans_from
 from echelon.protocols.errors import ScenarioError
@@ -32,7 +32,7 @@ def exported(*spans: dict[str, Any]) -> dict[str, Any]:
 def spans(text: Any) -> list[Span]:
     """Read spans from text, or from JSON."""
     data = text if isinstance(text, str) else json.dumps(text)
-    return spans_from(Source(io.BytesIO(data.encode()), "f", Limits()))
+    return spans_from(ForeignFile(io.BytesIO(data.encode()), "f", Limits()))
 
 
 def shape(node: Node) -> Any:
@@ -58,7 +58,7 @@ def test_a_trace_is_a_tree_in_the_order_of_the_file() -> None:
         ([flat("a", "b"), flat("b", "a")], "f /0: expected a root, found spans that are below each other"),
         ([flat("r"), flat("a", "b"), flat("b", "a")], "f /1: expected a tree, found a span that is below itself"),
         ([flat("r"), flat("a", "a")], "f /1: expected a tree, found a span that is below itself"),
-        ([flat(str(i), str(i - 1) if i else None) for i in range(300)], "f /200: expected at most 200 levels"),
+        ([flat(str(i), str(i - 1) if i else None) for i in range(300)], "f /100: expected at most 100 levels"),
     ],
 )
 def test_a_trace_that_is_no_tree_is_an_error(told: list[Any], complaint: str) -> None:

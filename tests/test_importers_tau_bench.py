@@ -201,6 +201,12 @@ def test_what_is_no_trajectory_is_an_error_with_its_place(results: list[Any], co
         read(*results)
 
 
+def test_a_trajectory_is_bounded() -> None:
+    """Each call has all that was said before it, so that length costs its square."""
+    with pytest.raises(ScenarioError, match="/0/traj: expected at most 2000 messages, found 2001"):
+        read(result(*[says("x")] * 2_001))
+
+
 def test_what_is_no_one_conversation_cannot_be_written_as_one() -> None:
     """Handed on, or begun anew: the format has no place for it."""
     with pytest.raises(ScenarioError, match="nested: expected one conversation of one agent"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -163,6 +164,23 @@ def test_a_wait_is_no_end_and_what_came_after_it_is() -> None:
     assert (over.report, over.began, over.ended) == (Done(output=2), 1.0, 4.0)
 
 
+def test_only_models_and_tools_are_heard_and_what_was_begun_twice_is_heard_once() -> None:
+    """A crash leaves a second start; an end without a start and effects of other kinds have no place elsewhere."""
+    header = Header(id="a", worker="boss", input=1, source=Source(kind="recorded"))
+    start = EffectStarted(path="/odd/x#1", kind="tool:look", n=0, digest="d", request={"name": "look", "arguments": {}})
+    events: list[Any] = [
+        start, start, EffectStarted(kind="call", n=0, digest="d"), EffectFinished(kind="call", n=0, digest="d"),
+        EffectFinished(path="/odd/x#1", kind="tool:look", n=0, digest="d", result={"n": 1}),
+    ]  # fmt: skip
+    work = hear(Scenario(header=header, entries=[Entry(i, float(i), event) for i, event in enumerate(events)]))
+    (odd,) = work.acts
+    assert isinstance(odd, Work)
+    (room,) = odd.acts
+    assert isinstance(room, Work)
+    assert (odd.step, odd.kind, room.segment, room.began, room.ended) == ("odd", "room", "x#1", 0.0, 4.0)
+    assert room.acts == (ToolRun(name="look", arguments={}, answer='{"n":1}', began=0.0, ended=4.0),)
+
+
 def test_a_scenario_without_a_journal_is_only_asked() -> None:
     """A task to be run has nothing to tell."""
     work = hear(Scenario(header=Header(id="a", worker="boss", input=1, source=Source(kind="synthetic"))))
@@ -172,6 +190,9 @@ def test_a_scenario_without_a_journal_is_only_asked() -> None:
 def test_a_request_that_is_none_of_ours_is_an_error_with_its_place() -> None:
     """A scenario may come from anywhere."""
     header = Header(id="a", worker="boss", input=1, source=Source(kind="recorded"))
+    deep = Delegated(path="/a#1" * 101, step="b", worker="b", attempt=1, payload=1, digest="d", reason="")
+    with pytest.raises(ScenarioError, match="a, event 3: expected what our journal writes, found a place below 100"):
+        hear(Scenario(header=header, entries=[Entry(3, 0.0, deep)]))
     for request in ({"model": "m"}, {"model": "m", "head_digest": "d", "first": 0, "messages": [{"role": "x"}]}, None):
         event = EffectStarted(kind="model", n=0, digest="d", request=request)
         with pytest.raises(ScenarioError, match="a, event 7: expected what our journal writes"):

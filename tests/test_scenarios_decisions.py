@@ -14,7 +14,7 @@ from echelon.agents.models.scripted import Said
 from echelon.evals.scenarios.decisions import Decision, decisions
 from echelon.protocols.contracts import Worker
 from echelon.protocols.conversation import Request, digest_of
-from echelon.protocols.events import Delegated, EffectFinished, EffectStarted, Event, Planned
+from echelon.protocols.events import Delegated, EffectFinished, EffectStarted, Event, Migrated, Planned
 from echelon.protocols.messages import Json
 from echelon.protocols.plans import Fallback, Plan
 from echelon.supervisor.planners.router import Route, Router
@@ -122,7 +122,7 @@ def test_work_that_is_taken_up_again_is_the_same_decision() -> None:
 
 def test_a_supervisor_that_delivers_without_a_handoff_has_decided_for_itself() -> None:
     """Itself and nobody are candidates beside the whole team."""
-    plan = {"steps": [], "output": {"n": 7}}
+    plan: Json = {"steps": [], "output": {"n": 7}}
     team = led([double, say], must_delegate=False, models=[ScriptedModel([plan])])
     (decision,) = made(of(team))
     assert (decision.id, decision.step, decision.chosen) == ("/", "", "self")
@@ -165,6 +165,14 @@ def test_a_plan_of_a_model_over_a_list_is_a_decision_per_element() -> None:
     assert [(one.step, one.propensity) for one in found] == [("/all[0]", None), ("/all[1]", None)]
 
 
+def test_after_a_migration_decisions_are_made_under_the_new_definitions() -> None:
+    """The policy is that of the supervisor as it then was."""
+    outcome = of(led([double], planner=Router(otherwise="double", ask_model=False)))
+    changed = Migrated(changed=("boss (changed)",), definitions={"boss": "new", "boss/double": "d"})
+    (decision,) = decisions([*outcome.events[:2], changed, *outcome.events[2:]])
+    assert decision.policy == "new"
+
+
 def test_what_a_foreign_journal_says_of_a_draw_is_not_trusted() -> None:
     """A propensity that is none is unknown; candidates that are no names are left out."""
 
@@ -179,5 +187,6 @@ def test_what_a_foreign_journal_says_of_a_draw_is_not_trusted() -> None:
         return decision
 
     assert [drawn(likely, ["w"]).propensity for likely in (0, -1, 2, "1", None, [1])] == [None] * 6
-    assert [drawn(1, names).candidates for names in ({"a": 1}, [{}, 3], "xyz", None)] == [("v", "w")] * 4
+    odd: list[Json] = [{"a": 1}, [{}, 3], "xyz", None]
+    assert [drawn(1, names).candidates for names in odd] == [("v", "w")] * 4
     assert drawn(0.5, ["w", {}, "u"]).candidates == ("u", "w")

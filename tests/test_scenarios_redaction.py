@@ -10,7 +10,9 @@ from urllib.parse import quote, quote_plus, urlencode
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic_core import to_json
 
+from echelon import Agent, ScriptedModel, Supervisor, Workflow, run
 from echelon.evals.replay.replay import replay
 from echelon.evals.scenario import Arm, Redaction, Reference, ReviewLabel, Scenario, StepReference
 from echelon.evals.scenarios.lines import dump, load
@@ -19,8 +21,9 @@ from echelon.evals.scenarios.redaction import Redactor
 from echelon.evals.virtual import in_virtual_time
 from echelon.protocols.conversation import digest_of
 from echelon.protocols.errors import UsageError
-from echelon.protocols.events import Asked, Delegated, EffectStarted
-from echelon.protocols.messages import Json
+from echelon.protocols.events import Asked, Delegated, EffectFinished, EffectStarted, Event, Parked
+from echelon.protocols.messages import Json, Question
+from echelon.supervisor.runs import Entry
 
 from .desks import KEY, LOGIN, Login, desk, worked
 from .test_jsonl import VALUES
@@ -127,6 +130,19 @@ def test_the_same_secret_leaves_the_same_placeholder_everywhere() -> None:
         {"password": "[redacted:password:2]"},
         "[redacted:password:1] it is; correct-horses; abc",
         {"note": "say [redacted:password:1]", "token": "[redacted:password:1]"},
+    ]
+
+
+def test_placeholders_are_numbered_as_they_stand_whatever_was_found_first() -> None:
+    """What shows that something is a secret may come after it, or only once something else is gone."""
+    aws = "AKIA" + "A1" * 8
+    value = ["second-pw, third-pw", f"third-pw{aws}", {"password": "first-pw"}, {"password": "second-pw"}]
+    assert apply([*value, {"password": "third-pw"}]) == [
+        "[redacted:password:1], [redacted:password:2]",
+        "[redacted:password:2][redacted:token:1]",
+        {"password": "[redacted:password:3]"},
+        {"password": "[redacted:password:1]"},
+        {"password": "[redacted:password:2]"},
     ]
 
 
@@ -314,3 +330,52 @@ def test_a_registered_secret_in_a_name_is_refused() -> None:
     """Names hold a recording together: they cannot be redacted, and must not be written."""
     with pytest.raises(UsageError, match="a registered secret stands in a field 'worker'"):
         recorded(redactor=Redactor(secrets=("desk",)))
+
+
+def keyed() -> Supervisor[str, str]:
+    """Hire an agent whose instructions hold a key."""
+    model = ScriptedModel(lambda request: f"told {len(request.messages)}")
+    teller = Agent("teller", f"Tell. The key is {KEY}.", accepts=str, returns=str, models=[model])
+    flow = Workflow(str, str)
+    flow.output(flow.step(teller, flow.step(teller, flow.task)))
+    return Supervisor("boss", accepts=str, returns=str, team=[teller], planner=flow)
+
+
+def test_a_secret_in_instructions_leaves_no_digest_either() -> None:
+    """All calls name the head by the digest of what is left of it, and the run replays all the same."""
+    outcome = in_virtual_time(lambda: run(keyed(), "please", run_id="run-1"))
+    before = Scenario.from_run(outcome, keyed(), name="one", redact=None)
+    scenario = redacted(before, Redactor())
+    calls = [e.event.request for e in scenario.entries if isinstance(e.event, EffectStarted)]
+    assert [call["head_digest"] for call in calls] == [digest_of(to_json(calls[0]["head"]))] * 2
+    assert "The key is [redacted:token:1]." in calls[0]["head"]["instructions"]
+    text = "".join(dump(scenario))
+    gone = {e.event.digest for e in before.entries if isinstance(e.event, EffectStarted)}
+    assert not [digest for digest in gone if digest in text]
+    played = in_virtual_time(lambda: replay(keyed(), scenario))
+    assert (played.error, played.misses) == ("", ())
+
+
+def test_a_question_or_a_request_made_by_another_rule_gets_a_digest_all_the_same() -> None:
+    """It is one of what is left, by whatever rule; what refers to it goes along."""
+    question = Question(
+        id="q-from-elsewhere", path="/a#1", asks="approval", of="eva", prompt="?", subject={"password": "hunter2"},
+        digest="elsewhere", answer_schema={},
+    )  # fmt: skip
+    odd = {"model": "m", "head_digest": "h", "first": 0, "messages": [{"role": "stranger", "password": "hunter2"}]}
+    events: list[Event] = [
+        Asked(path="/a#1", question=question),
+        Parked(questions=("q-from-elsewhere",)),
+        EffectStarted(path="/a#1", kind="model", n=0, digest="odd-digest", request=odd),
+        EffectFinished(path="/a#1", kind="model", n=0, digest="odd-digest"),
+    ]
+    whole = small()
+    scenario = Scenario(header=whole.header, entries=[Entry(n, 0.0, event) for n, event in enumerate(events, 1)])
+    asked, parked, begun, ended = (entry.event for entry in redacted(scenario, Redactor()).entries)
+    assert isinstance(asked, Asked)
+    assert isinstance(parked, Parked)
+    assert isinstance(begun, EffectStarted)
+    assert isinstance(ended, EffectFinished)
+    assert asked.question.digest == digest_of(b'{"password":"[redacted:password:1]"}')
+    assert parked.questions == (asked.question.id,) != ("q-from-elsewhere",)
+    assert begun.digest == ended.digest != "odd-digest"

@@ -29,6 +29,14 @@ def test_a_day_passes_at_once(loop: VirtualLoop) -> None:
     assert time.monotonic() - begun < 10.0
 
 
+def test_time_goes_on_after_a_century(loop: VirtualLoop) -> None:
+    """Whole suites are replayed on one loop, and a nanosecond is lost in so large a float."""
+    century = 100 * 365 * 86_400.0
+    loop.run(anyio.sleep(century))
+    loop.run(anyio.sleep(0.1))
+    assert loop.time() == pytest.approx(century + 0.1, abs=1e-5)
+
+
 def test_timers_fire_in_their_order_and_deadlines_hold(loop: VirtualLoop) -> None:
     """What ends before a deadline ends; what does not is cut off at it."""
     order: list[str] = []

@@ -43,9 +43,10 @@ def _team(job: Job) -> Worker | None:
     worker = load(job.team).worker
     if job.change is None:
         return worker
-    from ..evals.whatif.changes import change_of, changed
+    from ..evals.whatif.changes import change_of
+    from ..evals.whatif.teams import changed
 
-    return changed(worker, change_of(job.change))
+    return changed(worker, change_of(job.change), load_attribute)
 
 
 def _trust(job: Job, name: str, what: str) -> None:

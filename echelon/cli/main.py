@@ -106,6 +106,10 @@ def _chosen(args: argparse.Namespace) -> Command:
             from . import serving
 
             return serving.serve_command
+        case "mcp":
+            from . import mcp_stdio
+
+            return mcp_stdio.mcp_command
         case "inbox" | "approve" | "reject":
             from . import people
 
@@ -213,15 +217,18 @@ def _add_serving(add: Add) -> None:
     serve.add_argument("--max-runs", type=int, default=64, metavar="N", help="runs at once (default: 64)")
     serve.add_argument("--run-seconds", type=float, default=3_600.0, metavar="N", help="of one run (default: 3600)")
     serve.add_argument(
-        "--disconnect",
-        choices=("cancel", "detach"),
-        default="cancel",
-        help="what becomes of a chat's run whose client hangs up (default: cancel)",
-    )
-    serve.add_argument(
         "--drain-seconds", type=float, default=20.0, metavar="N", help="for runs under way at the end (default: 20)"
     )
-    _add_drive(serve)
+    mcp = add("mcp", "be the MCP server of a client that starts this command", json=False)
+    mcp.add_argument("team", nargs="+", help="module:attr, or path/file.py with or without :attr")
+    for parser in (serve, mcp):
+        parser.add_argument(
+            "--disconnect",
+            choices=("cancel", "detach"),
+            default="cancel",
+            help="what becomes of a run whose client hangs up (default: cancel)",
+        )
+        _add_drive(parser)
 
 
 def _add_people(add: Add) -> None:

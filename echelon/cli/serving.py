@@ -43,7 +43,7 @@ CLOSING_SECONDS = 5
 async def serve_command(args: Namespace, screen: Screen) -> int:
     """Serve teams until SIGINT or SIGTERM; what is under way then gets some time, and the rest goes on later."""
     _check_reach(args)
-    teams = _teams(args.team)
+    teams = teams_named(args.team)
     workers = {name: team.worker for name, team in teams.items()}
     origins = {name: team.origin for name, team in teams.items()}
     settings = Settings(models=models_named(args.model))
@@ -88,7 +88,7 @@ def _is_loopback(host: str) -> bool:
     return host == "localhost"
 
 
-def _teams(specs: Sequence[str]) -> Mapping[str, Team]:
+def teams_named(specs: Sequence[str]) -> Mapping[str, Team]:
     """The teams that the user named, by the names of their workers.
 
     Raises:
@@ -123,10 +123,12 @@ def _listening(host: str, port: int) -> Generator[socket.socket]:
     Raises:
         UsageError: the port is in use, or the address is none of this machine's.
     """
+    if not 0 <= port <= 65_535:
+        raise UsageError(f"--port: expected 0 to 65535, found {port}")
     try:
         kind, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
         listener = socket.socket(kind, socket.SOCK_STREAM)
-    except (OSError, OverflowError) as error:
+    except OSError as error:
         raise UsageError(f"cannot serve on {host}:{port}: {error}") from error
     with listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

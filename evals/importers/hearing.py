@@ -6,10 +6,11 @@ the last report of a place hold. What has no report, or waits, is not over.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field, replace
 from typing import TypeAlias, cast
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
 from ...protocols.conversation import ChatMessage, Head, Reply
 from ...protocols.errors import ScenarioError
@@ -21,6 +22,9 @@ from .messages import as_text
 from .work import Act, ModelCall, ToolRun, Work
 
 _MESSAGES: TypeAdapter[tuple[ChatMessage, ...]] = TypeAdapter(tuple[ChatMessage, ...])
+_NUMBERED = re.compile(r"(?P<step>.+)#(?P<attempt>[1-9][0-9]{0,8})")
+DEEPEST = 100
+"""Places above another."""
 _Place: TypeAlias = tuple[str, str, int]
 
 
@@ -34,7 +38,7 @@ def hear(scenario: Scenario) -> Work:
     for entry in scenario.entries:
         try:
             ear.take(entry)
-        except (ValidationError, LookupError, TypeError) as error:
+        except (ValueError, LookupError, TypeError) as error:
             raise ScenarioError(
                 f"{scenario.id}, event {entry.seq}", f"expected what our journal writes, found {str(error)[:200]}"
             ) from None
@@ -92,9 +96,10 @@ class _Ear:
         return replace(work, report=room.report, acts=tuple(acts), began=began, ended=room.ended)
 
     def _below(self, path: str) -> Work:
-        step, _, attempt = path.rpartition("/")[2].rpartition("#")
+        name = path.rpartition("/")[2]
+        numbered = _NUMBERED.fullmatch(name)
+        step, number = (numbered["step"], int(numbered["attempt"])) if numbered else (name, 1)
         handoff = self._rooms[path].handoff
-        number = int(attempt) if attempt.isdecimal() else 1
         if handoff is None:
             room = self.work(Work(kind="room", worker="", step=step, attempt=number), path)
             begun = [act.began for act in room.acts if act.began is not None]
@@ -107,6 +112,8 @@ class _Ear:
 
     def _room(self, path: str) -> _Room:
         """The place; one heard of for the first time is an act of the place above."""
+        if path.count("/") > DEEPEST:
+            raise ValueError(f"a place below {DEEPEST} others")
         if path not in self._rooms:
             self._rooms[path] = _Room()
             self._room(path.rpartition("/")[0]).acts.append(path)

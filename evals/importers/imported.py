@@ -9,8 +9,7 @@ from typing import Final
 from ...protocols.errors import ScenarioError
 from ..scenario import Ending, Header, Reference, Scenario, Source
 from .gaps import Gap, Gaps, Lacking, gaps_of
-from .reading import Limits
-from .reading import Source as File
+from .reading import ForeignFile, Limits
 from .telling import tell
 from .work import Work
 
@@ -63,7 +62,7 @@ class Imported:
     gaps: Gaps
 
 
-def imported(importer: str, about: About, file: File, found: Iterable[Found]) -> Imported:
+def imported(importer: str, about: About, file: ForeignFile, found: Iterable[Found]) -> Imported:
     """Make scenarios of what was found, once all of the file has been read.
 
     Raises:

@@ -29,7 +29,7 @@ from .gaps import Lacking, note
 from .hearing import hear
 from .imported import NOTHING_KNOWN, About, Found, Imported, imported, lacking
 from .messages import conversation, spoken
-from .reading import Source, Spot
+from .reading import ForeignFile, Spot
 from .work import ModelCall, Work, last_word, opening_of, with_tools
 
 NAME: Final = "openai-chat"
@@ -43,7 +43,7 @@ def read(file: BinaryIO, about: About = NOTHING_KNOWN) -> Imported:
     Raises:
         ScenarioError: a line is none of the three forms, or the file breaks a rule of `reading`.
     """
-    source = Source(file, about.name, about.limits)
+    source = ForeignFile(file, about.name, about.limits)
     talks = _Talks(about)
 
     def found() -> Iterator[Found]:
@@ -108,7 +108,7 @@ class _Talks:
         if talk is None:
             agent = next((text for one in holders if (text := _name(one["agent"]))), self._about.agent)
             handoffs = lacking("handoffs", "outcome", "references", "tags")
-            talk = _Talk(key, line.place, agent, response["id"].text(""), lacks=handoffs)
+            talk = _Talk(key, line.place, agent, _name(response["id"]), lacks=handoffs)
             self.all.append(talk)
             if key:
                 self._named[key] = talk

@@ -25,7 +25,7 @@ from . import chat
 from .gaps import Lacking, note
 from .imported import NOTHING_KNOWN, About, Imported, imported
 from .messages import Said, Tokens, answer_of, as_text, call_of, conversation, reply_of, spoken
-from .reading import Source, Spot, array_of, json_or_text, object_of
+from .reading import ForeignFile, Spot, array_of, json_or_text, object_of
 from .spans import Happening, Span, trees_of
 from .traces import printed, spans_from
 from .vocabulary import Agent, Attributes, Judgement, Kind, Vocabulary, run_of, spans_of
@@ -46,7 +46,7 @@ def read(file: BinaryIO, about: About = NOTHING_KNOWN) -> Imported:
     Raises:
         ScenarioError: something is no span, a trace is no tree, or the file breaks a rule of `reading`.
     """
-    source = Source(file, about.name, about.limits)
+    source = ForeignFile(file, about.name, about.limits)
     found = (run_of(tree, WORDS, about) for tree in trees_of(spans_from(source)))
     return imported(f"{NAME}/{VERSION}", about, source, found)
 
@@ -106,7 +106,8 @@ def _kind(span: Span) -> Kind:
 
 
 def _call(span: Span, lacks: Lacking) -> ModelCall:
-    llm = nested(span.attributes)["llm"]
+    words = nested(span.attributes)
+    llm = words["llm"]
     said = [_said(one["message"], lacks) for one in listed(llm["input_messages"])]
     instructions, messages = conversation(said, lacks)
     note(lacks, "messages", not messages)
@@ -115,10 +116,7 @@ def _call(span: Span, lacks: Lacking) -> ModelCall:
     note(lacks, "tools", not tools)
     offered = tuple(card for card in tools if card is not None)
     head = chat.head_of(instructions, offered, _object(llm["invocation_parameters"]), lacks)
-    answers = listed(llm["output_messages"])
-    note(lacks, "replies", not answers and not span.failed)
-    note(lacks, "content", max(0, len(answers) - 1))
-    answer = _said(answers[0]["message"], lacks) if answers else Said(role="assistant")
+    answer = _answer(words, lacks if not span.failed else Lacking())
     finish = llm["finish_reason"].text("")
     answer = Said(role="assistant", text=answer.text, calls=answer.calls, refusal=answer.refusal, finish=finish)
     request, response = llm["request"]["model_name"].text(""), llm["response"]["model_name"].text("")
@@ -141,8 +139,19 @@ def _call(span: Span, lacks: Lacking) -> ModelCall:
     )
 
 
+def _answer(words: Spot, lacks: Lacking) -> Said:
+    """The first output message; where there is none, an output that is plain text."""
+    answers, output = listed(words["llm"]["output_messages"]), words["output"]
+    note(lacks, "content", max(0, len(answers) - 1))
+    if answers:
+        return _said(answers[0]["message"], lacks)
+    plain = output["mime_type"].text("text/plain") == "text/plain" and isinstance(output["value"].value, str)
+    note(lacks, "replies", not plain)
+    return Said(role="assistant", text=output["value"].text("") if plain else "")
+
+
 def _said(message: Spot, lacks: Lacking) -> Said:
-    texts, refusal = [message["content"].text("")], ""
+    whole, texts, refusal = message["content"].text(""), list[str](), ""
     for part in listed(message["contents"]):
         content = part["message_content"]
         match content["type"].text("text"):
@@ -158,7 +167,7 @@ def _said(message: Spot, lacks: Lacking) -> Said:
         calls.append(call_of(call["function"]["name"], call["function"]["arguments"], call["id"], lacks))
     return Said(
         role=message["role"].text("user"),
-        text="".join(texts),
+        text=whole or "".join(texts),
         calls=tuple(calls),
         call_id=message["tool_call_id"].text(""),
         refusal=refusal or None,

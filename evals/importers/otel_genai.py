@@ -5,9 +5,10 @@
 Contents are read from the span's attributes, structured or as JSON text, from its events, and from log records of the
 same span (`gen_ai.client.inference.operation.details`). Written is OTLP's JSON, one trace a line.
 
-Source: github.com/open-telemetry/semantic-conventions-genai (status: development), `docs/gen-ai` and the JSON schemas
-under `model/gen-ai` at commit 2b902ce; before it moved there, semantic-conventions v1.41. `gen_ai.request.reasoning.
-level` is newer than that commit. Names of v1.36 and before (`gen_ai.prompt`, `gen_ai.user.message`) are not read.
+Source: github.com/open-telemetry/semantic-conventions-genai (status: development; beside semantic-conventions v1.44),
+`docs/gen-ai` at commit 024a4f9 and the schemas of messages under `model/gen-ai` at commit 2b902ce. Of the names before
+it was split off (semantic-conventions v1.41), `gen_ai.usage.cache_creation.input_tokens` and results of tools as
+`result` are read too; those of v1.36 and before (`gen_ai.prompt`, `gen_ai.user.message`) are not.
 
 `gen_ai.usage.input_tokens` counts all input tokens, cached ones among them. What no part of a message can hold is a
 part of the type `data` (a task or output that is no text) or `refusal`, as the conventions allow. They have no place
@@ -22,7 +23,7 @@ from typing import BinaryIO, Final, cast, get_args
 from pydantic_core import to_json, to_jsonable_python
 
 from ...protocols.conversation import Head, Reply, ToolCall, ToolCard
-from ...protocols.messages import Done, Json
+from ...protocols.messages import Done, Failure, Json
 from ..scenario import Scenario
 from . import chat
 from .gaps import Lacking, note
@@ -39,7 +40,7 @@ from .messages import (
     spoken,
 )
 from .otlp import export_of
-from .reading import Source, Spot, json_or_text, object_of
+from .reading import ForeignFile, Spot, json_or_text, object_of
 from .spans import Happening, Span, trees_of
 from .traces import spans_from
 from .vocabulary import Agent, Attributes, Judgement, Kind, Vocabulary, run_of, spans_of
@@ -56,7 +57,9 @@ EVALUATION: Final = "gen_ai.evaluation.result"
 INPUT, OUTPUT = "gen_ai.input.messages", "gen_ai.output.messages"
 INSTRUCTIONS: Final = "gen_ai.system_instructions"
 FINISHED: Final = "gen_ai.response.finish_reasons"
+WRITTEN: Final = "gen_ai.usage.cache_write.input_tokens"
 LABELS: Final = {"yes": "pass", "no": "fail"}
+BROKE_OFF: Final = Failure(kind="upstream", message="the generation ended in an error")
 
 
 def read(file: BinaryIO, about: About = NOTHING_KNOWN) -> Imported:
@@ -65,7 +68,7 @@ def read(file: BinaryIO, about: About = NOTHING_KNOWN) -> Imported:
     Raises:
         ScenarioError: something is no span, a trace is no tree, or the file breaks a rule of `reading`.
     """
-    source = Source(file, about.name, about.limits)
+    source = ForeignFile(file, about.name, about.limits)
     found = (run_of(tree, WORDS, about) for tree in trees_of(spans_from(source)))
     return imported(f"{NAME}/{VERSION}", about, source, found)
 
@@ -107,17 +110,23 @@ def _call(span: Span, lacks: Lacking) -> ModelCall:
         prompt=at["gen_ai.usage.input_tokens"].count(),
         output=at["gen_ai.usage.output_tokens"].count(),
         read=at["gen_ai.usage.cache_read.input_tokens"].count(),
-        written=at["gen_ai.usage.cache_creation.input_tokens"].count(),
+        written=_either(at, WRITTEN, "gen_ai.usage.cache_creation.input_tokens").count(),
         reasoning=at["gen_ai.usage.reasoning.output_tokens"].count(),
     )
     usage = tokens.usage(None, Lacking() if span.failed else lacks)
+    reply = reply_of(answer, at["gen_ai.response.model"].text(""), usage)
     return ModelCall(
         model=at["gen_ai.request.model"].text(""),
         head=_head(span, instructions, lacks),
         messages=messages,
-        answer=reply_of(answer, at["gen_ai.response.model"].text(""), usage),
+        answer=BROKE_OFF if finish == "error" else reply,
         usage=usage,
     )
+
+
+def _either(holder: Spot, name: str, before: str) -> Spot:
+    """An attribute by its name, else by the name that it had before."""
+    return holder[name] if holder[name].value is not None else holder[before]
 
 
 def _head(span: Span, instructions: str, lacks: Lacking) -> Head:
@@ -148,8 +157,8 @@ def _said(message: Spot, lacks: Lacking) -> list[Said]:
             case "tool_call":
                 calls.append(call_of(part["name"], part["arguments"], part["id"], lacks))
             case "tool_call_response":
-                gave = part["response"] if part.has("response") else part["result"]
-                results.append(Said(role="tool", text=_plain(gave), call_id=part["id"].text("")))
+                gave = _plain(_either(part, "response", "result"))
+                results.append(Said(role="tool", text=gave, call_id=part["id"].text("")))
             case "refusal":
                 refusal += part["content"].text("")
             case _:
@@ -250,7 +259,7 @@ def _write_call(call: ModelCall) -> tuple[str, Attributes]:
         written |= {
             "gen_ai.usage.input_tokens": tokens.prompt,
             "gen_ai.usage.cache_read.input_tokens": tokens.read,
-            "gen_ai.usage.cache_creation.input_tokens": tokens.written,
+            WRITTEN: tokens.written,
             "gen_ai.usage.output_tokens": tokens.output,
             "gen_ai.usage.reasoning.output_tokens": tokens.reasoning,
         }

@@ -244,7 +244,7 @@ def _why(error: Exception) -> str:
     return f"{error.msg} (column {error.colno})" if isinstance(error, json.JSONDecodeError) else str(error)
 
 
-class Source:
+class ForeignFile:
     """A file as its values, read on as they are asked for."""
 
     def __init__(self, file: BinaryIO, name: str, limits: Limits) -> None:

@@ -64,14 +64,14 @@ def detected(head: bytes, name: str = "file") -> Importer:
         'openai-chat'
     """
     names = {found.decode() for found in _NAME.findall(head[:HEAD])}
-    if names & {"resourceSpans", "resourceLogs", "context", "trace_id", "traceId"}:
-        foreign = "openinference.span.kind" in names or any(one.startswith("llm.") for one in names)
-        by_kind = "span_kind" in names and not any(one.startswith("gen_ai.") for one in names)
-        return importer("openinference" if foreign or by_kind else "otel-genai")
     if {"task_id", "reward"} <= names:
         return importer("tau-bench")
     if {"request", "response"} <= names or {"messages", "response"} <= names or "choices" in names:
         return importer("openai-chat")
+    if names & {"resourceSpans", "resourceLogs"} or (names & {"trace_id", "traceId"} and names & {"span_id", "spanId"}):
+        theirs = "openinference.span.kind" in names or any(one.startswith("llm.") for one in names)
+        by_kind = "span_kind" in names and not any(one.startswith("gen_ai.") for one in names)
+        return importer("openinference" if theirs or by_kind else "otel-genai")
     raise ScenarioError(
         name, f"expected a recording of one of {', '.join(IMPORTERS)}, found none of their fields at its beginning"
     )

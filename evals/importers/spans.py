@@ -13,7 +13,7 @@ from typing import Final
 from ...protocols.errors import ScenarioError
 from .reading import Spot
 
-MOST_LEVELS: Final = 200
+MOST_LEVELS: Final = 100
 """Of a trace."""
 
 

@@ -27,12 +27,14 @@ from .gaps import Lacking, note
 from .hearing import hear
 from .imported import NOTHING_KNOWN, About, Found, Imported, imported, lacking
 from .messages import Said, answer_of, as_text, conversation, reply_of, spoken
-from .reading import Source, Spot, json_or_text
+from .reading import ForeignFile, Spot, json_or_text
 from .work import Act, ModelCall, ToolRun, Work, with_tools
 
 NAME: Final = "tau-bench"
 VERSION: Final = "1"
 SCORER: Final = "tau-bench reward"
+MOST_MESSAGES: Final = 2_000
+"""Of one trajectory."""
 _DOMAIN = re.compile(r"airline|retail|telecom")
 _ID = re.compile(r"(?P<domain>[a-z]+)-(?P<task>.+)-(?P<trial>\d{1,6})")
 
@@ -43,7 +45,7 @@ def read(file: BinaryIO, about: About = NOTHING_KNOWN) -> Imported:
     Raises:
         ScenarioError: the file is not such a list, or breaks a rule of `reading`.
     """
-    source = Source(file, about.name, about.limits)
+    source = ForeignFile(file, about.name, about.limits)
     return imported(f"{NAME}/{VERSION}", about, source, (_found(item, about) for item in source.values()))
 
 
@@ -81,7 +83,10 @@ def _domain(name: str) -> str:
 
 def _work(item: Spot, about: About, lacks: Lacking) -> Work:
     info, task = item["info"], item["info"]["task"]
-    said = [chat.said_of(message, lacks) for message in item["traj"].items()]
+    listed = item["traj"].items()
+    if len(listed) > MOST_MESSAGES:  # each call has all that was said before it: the square of this
+        raise ScenarioError(item["traj"].place, f"expected at most {MOST_MESSAGES} messages, found {len(listed)}")
+    said = [chat.said_of(message, lacks) for message in listed]
     instructions, messages = conversation(said, lacks)
     note(lacks, "instructions", not instructions)
     payload: Json = {"user_id": task["user_id"].text(""), "instruction": task["instruction"].text("")}

@@ -13,14 +13,14 @@ from datetime import UTC, datetime, timedelta
 
 from ...protocols.messages import Json
 from .otlp import FAILED, records_in, spans_in
-from .reading import Source, Spot
+from .reading import ForeignFile, Spot
 from .spans import Happening, Span
 
 _EPOCH = datetime.fromtimestamp(0, UTC)
 _SECOND = timedelta(seconds=1)
 
 
-def spans_from(source: Source) -> list[Span]:
+def spans_from(source: ForeignFile) -> list[Span]:
     """All spans of a file, with the log records that belong to them.
 
     Raises:

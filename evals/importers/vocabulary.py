@@ -65,7 +65,7 @@ class Vocabulary:
     """What its spans cannot hold, beside what no format holds."""
     kind: Callable[[Span], Kind]
     call: Callable[[Span, Lacking], ModelCall]
-    """Without its times; its answer is a reply, whatever became of the span."""
+    """Without its times; its answer is what the span says it was, whether or not the span failed or is over."""
     tool: Callable[[Span, Lacking], ToolRun]
     agent: Callable[[Span], Agent]
     judgements: Callable[[Span], Iterable[Judgement]]
@@ -84,7 +84,10 @@ def run_of(node: Node, words: Vocabulary, about: About) -> Found:
     """
     span, lacks = node.span, lacking(*words.never)
     ours = span.attributes[SCENARIO].text("")
-    reader = _Reader(words, lacks, derive=not ours and not any(_tools(node, words)))
+    kinds = {words.kind(one) for one in _all(node)}
+    if "agent" not in kinds:
+        lacks["handoffs"] += 0
+    reader = _Reader(words, lacks, derive=not ours and "tool" not in kinds)
     work = reader.root(node, about)
     ending = _ending(list(words.judgements(span)))
     if ending.success == "unscored":
@@ -94,11 +97,10 @@ def run_of(node: Node, words: Vocabulary, about: About) -> Found:
     )  # fmt: skip
 
 
-def _tools(node: Node, words: Vocabulary) -> Iterator[Span]:
-    if words.kind(node.span) == "tool":
-        yield node.span
+def _all(node: Node) -> Iterator[Span]:
+    yield node.span
     for below in node.below:
-        yield from _tools(below, words)
+        yield from _all(below)
 
 
 def _ending(judgements: list[Judgement]) -> Ending:
@@ -219,7 +221,7 @@ class _Reader:
         return replace(run, began=span.began, ended=span.ended)
 
     def _timed(self, span: Span) -> None:
-        note(self.lacks, "timings", not span.began or not span.ended)
+        note(self.lacks, "timings", not span.began or span.ended == 0)
 
 
 def _placed(work: Work, span: Span) -> Work:

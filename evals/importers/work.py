@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
@@ -103,7 +104,7 @@ def _ran(asked: list[ToolCall], messages: Sequence[ChatMessage]) -> list[ToolRun
     """The runs that these messages tell of, in the order of the calls; they are open no more."""
     answers = [message for message in messages if isinstance(message, ToolMessage)]
     runs: list[ToolRun] = []
-    for call in list(asked):
+    for call in list(asked) if answers else ():
         answer = next((one for one in answers if one.call_id == call.id), None)
         if answer is not None:
             answers.remove(answer)
@@ -165,13 +166,14 @@ def named(acts: Sequence[Act]) -> tuple[Act, ...]:
         ['Web-search', 'Web-search@2']
     """
     taken = {act.segment for act in acts if isinstance(act, Work) and act.step}
+    numbers: Counter[str] = Counter()
     told: list[Act] = []
     for act in acts:
         if isinstance(act, Work) and not act.step:
-            name, number = plain(act.worker), 1
-            while (step := name if number == 1 else f"{name}@{number}") + "#1" in taken:
-                number += 1
-            taken.add(f"{step}#1")
+            name, step = plain(act.worker), ""
+            while not step or f"{step}#1" in taken:
+                numbers[name] += 1
+                step = name if numbers[name] == 1 else f"{name}@{numbers[name]}"
             told.append(replace(act, step=step))
         else:
             told.append(act)

@@ -9,15 +9,17 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import Literal
 
-from ...protocols.events import Asked, Delegated, EffectStarted, Planned, Reported, Reviewed, RunEnded
+from ...protocols.events import Asked, Delegated, EffectStarted, Planned, PlanRefused, Reported, Reviewed, RunEnded
 from ...protocols.messages import Done, Failed, Json, JsonReport, Skipped, Waiting
+from ...supervisor.views.bill import fields
 from ...supervisor.views.staff import place_of
+from ..scenarios.plain import is_list
 from ..scorecard import Divergence
 from .difference import ABSENT, Difference, difference
 from .simplify import Simplify
 from .tape import Place, Tape, is_within
 
-Telling = Planned | Delegated | EffectStarted | Asked | Reported | Reviewed | RunEnded
+Telling = Planned | PlanRefused | Delegated | EffectStarted | Asked | Reported | Reviewed | RunEnded
 """Events by which two journals are compared; the others follow from them."""
 
 Key = tuple[str, ...]
@@ -87,7 +89,7 @@ def _by_key(tape: Tape) -> dict[Key, Telling]:
 
 def _key(event: Telling) -> Key:
     match event:
-        case Planned():
+        case Planned() | PlanRefused():
             return "plan", event.path, str(event.n)
         case Delegated():
             return "handoff", place_of(event)
@@ -109,7 +111,7 @@ def _request_key(path: str, kind: str, n: int) -> Key:
 
 def _what(event: Telling) -> What:
     match event:
-        case Planned():
+        case Planned() | PlanRefused():
             return "plan"
         case Delegated():
             return "handoff"
@@ -135,8 +137,9 @@ def _value(event: Telling, tape: Tape) -> Json:
     """What is compared of an event, and shown."""
     match event:
         case Planned(plan=plan):
-            told = plan.model_dump(mode="json", by_alias=True, exclude_defaults=True)
-            return {"steps": {step["id"]: step for step in told["steps"]}, "output": told["output"]}
+            return _steps(plan.model_dump(mode="json", by_alias=True))
+        case PlanRefused():
+            return {**_steps(event.proposal), "refused": [fault.message for fault in event.faults]}
         case Delegated():
             return {"worker": event.worker, "payload": event.payload, "findings": list(event.findings)}
         case EffectStarted():
@@ -147,6 +150,17 @@ def _value(event: Telling, tape: Tape) -> Json:
             return _said(report)
         case Reviewed(verdict=verdict):
             return verdict.model_dump(mode="json")
+
+
+def _steps(proposal: Json) -> dict[str, Json]:
+    """A plan, or a change to one, with its steps by id: so a step has the same place whatever stands before it."""
+    told = {name: value for name, value in fields(proposal).items() if name != "reason"}
+    for name in ("steps", "put"):
+        if is_list(steps := told.get(name)):
+            told[name] = {
+                f"{step.get('id')}": {key: value for key, value in step.items() if value} for step in map(fields, steps)
+            }
+    return told
 
 
 def _said(report: JsonReport) -> Json:

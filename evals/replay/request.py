@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from ...protocols.messages import Json
 from ...supervisor.views.bill import fields
+from ..scenarios.plain import is_list
 
 
 def whole(calls: Sequence[Json], heads: Mapping[str, Json]) -> Json:
@@ -23,18 +24,20 @@ def whole(calls: Sequence[Json], heads: Mapping[str, Json]) -> Json:
     """
     messages: list[Json] = []
     for call in map(fields, calls):
-        messages = [*messages[: call.get("first", 0)], *call.get("messages", ())]
+        known, new = call.get("first"), call.get("messages")
+        messages = [*messages[: known if isinstance(known, int) else 0], *(new if is_list(new) else ())]
     last = fields(calls[-1])
-    head = heads.get(last.get("head_digest", ""))
+    head = heads.get(f"{last.get('head_digest')}")
     told = {"head_digest": last.get("head_digest")} if head is None else _told(fields(head))
     return {"model": last.get("model"), **told, "messages": messages}
 
 
 def _told(head: Mapping[str, Json]) -> dict[str, Json]:
     """The head with its tools by name: so a tool has the same place whatever stands before it."""
-    if not head.get("tools"):
+    tools = head.get("tools")
+    if not is_list(tools) or not tools:
         return {**head}
-    return {**head, "tools": {tool["name"]: tool for tool in head["tools"]}}
+    return {**head, "tools": {f"{tool.get('name')}": tool for tool in map(fields, tools)}}
 
 
 def tools_of(request: Json) -> frozenset[str]:

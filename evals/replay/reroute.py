@@ -38,9 +38,12 @@ class Reroute:
 
     Args:
         beyond: what may stand for work that nobody was given; None: nothing, such a scenario cannot be evaluated.
+        remodelled: members, by path of names, of which nothing but the model was changed since the recording; an arm
+            that does not name its definition says nothing of others that were changed; None: it does.
     """
 
     beyond: Exchangeable | None = None
+    remodelled: frozenset[str] | None = None
     name: ClassVar[scorecard.Mode] = "reroute"
 
     def tolerates(self, kind: str, recorded: Json, asked: Json) -> bool:
@@ -58,14 +61,37 @@ class Reroute:
             return None
         seed = f"{stage.scenario.header.seed} {stable(path)} {handoff.digest}"
         exact = next(_recorded(stage, path, handoff, post), None) or _drawn(
-            list(arms_for(stage, path, handoff, post)), seed
+            list(self.arms(stage, path, handoff, post)), seed
         )
         if exact is not None:
             return exact
-        found = _drawn(list(_alike(stage, path, handoff, post)), seed) if self.beyond is not None else None
+        found = _drawn(list(self._alike(stage, path, handoff, post)), seed) if self.beyond is not None else None
         if found is None:
             raise _unknown(stage, path, handoff, post)
         return found
+
+    def arms(self, stage: Stage, path: str, handoff: Delegated, post: Post) -> Iterator[Told]:
+        """What arms of the same payload and worker say; those of this step, if there are any."""
+        fit = [arm for arm in self._arms(stage, post) if arm.payload == handoff.digest]
+        here = [arm for arm in fit if arm.step in _steps(path)]
+        yield from _told(here or fit, post, assumed=False)
+
+    def _alike(self, stage: Stage, path: str, handoff: Delegated, post: Post) -> Iterator[Told]:
+        """Reports and arms of the same step and worker, whatever the payload."""
+        steps = _steps(path)
+        for place, one in stage.tape.handoffs.items():
+            alike = one.handoff.worker == handoff.worker and stage.is_same_worker(one, post)
+            if alike and not steps.isdisjoint(_steps(place)) and _is_over(one):
+                yield Told(one.report, one.seconds, assumed=True)
+        yield from _told((arm for arm in self._arms(stage, post) if arm.step in steps), post, assumed=True)
+
+    def _arms(self, stage: Stage, post: Post) -> Iterator[Arm]:
+        """Arms of the worker as it is now, on its model, as far as that is known."""
+        same = post.recorded in ("", post.definition) or self.remodelled is None or post.name in self.remodelled
+        definitions = ("", post.definition) if same else (post.definition,)
+        own = (arm for arm in stage.scenario.arms if arm.agent == post.worker.card.name)
+        fit = (arm for arm in own if arm.definition in definitions)
+        yield from (arm for arm in fit if not arm.model or not post.model or arm.model == post.model)
 
 
 def _recorded(stage: Stage, path: str, handoff: Delegated, post: Post) -> Iterator[Told]:
@@ -75,32 +101,6 @@ def _recorded(stage: Stage, path: str, handoff: Delegated, post: Post) -> Iterat
             yield stage.as_recorded(one)
 
 
-def arms_for(stage: Stage, path: str, handoff: Delegated, post: Post) -> Iterator[Told]:
-    """What arms of the same payload and worker say; those of this step, if there are any."""
-    fit = [
-        arm
-        for arm in stage.scenario.arms
-        if (arm.payload, arm.agent) == (handoff.digest, handoff.worker)
-        and arm.definition in ("", post.definition)
-        and _is_on(arm, post)
-    ]
-    here = [arm for arm in fit if arm.step in _steps(path)]
-    yield from _told(here or fit, post, assumed=False)
-
-
-def _alike(stage: Stage, path: str, handoff: Delegated, post: Post) -> Iterator[Told]:
-    """Reports and arms of the same step, worker and model, whatever the payload."""
-    steps = _steps(path)
-    for place, one in stage.tape.handoffs.items():
-        alike = one.handoff.worker == handoff.worker and stage.is_same_model(one, post)
-        if alike and not steps.isdisjoint(_steps(place)) and _is_over(one):
-            yield Told(one.report, one.seconds, assumed=True)
-    fit = [
-        arm for arm in stage.scenario.arms if arm.agent == handoff.worker and arm.step in steps and _is_on(arm, post)
-    ]
-    yield from _told(fit, post, assumed=True)
-
-
 def _steps(path: str) -> frozenset[str]:
     """Names of the step: of this instance, and of the step in general."""
     return frozenset((stable(path), general(path)))
@@ -108,11 +108,6 @@ def _steps(path: str) -> frozenset[str]:
 
 def _is_over(one: Handed) -> bool:
     return one.report is not None and not isinstance(one.report, Waiting)
-
-
-def _is_on(arm: Arm, post: Post) -> bool:
-    """Whether the arm was tried on the worker's model, as far as both are known."""
-    return not arm.model or not post.model or arm.model == post.model
 
 
 def _told(arms: Iterable[Arm], post: Post, *, assumed: bool) -> Iterator[Told]:

@@ -41,8 +41,12 @@ class Post:
     """A worker of the team as it is now."""
 
     worker: Worker
+    name: str
+    """Path of names."""
     definition: str
     """Digest of it and of all inside it."""
+    recorded: str
+    """Digest of the member of that name when the run was recorded; "": unknown."""
     model: str
     """First choice; "": unknown, or none."""
 
@@ -73,7 +77,15 @@ class Stage:
         worker = self._members.get(name)
         if worker is None or worker.card.depth:
             return None
-        return Post(worker, definition_of(self._definitions, name), next(iter(self._models_at(name)), ""))
+        root, started = self._worker.card.name, self.tape.started
+        before = name if started is None else started.worker + name.removeprefix(root)
+        return Post(
+            worker,
+            name,
+            definition=definition_of(self._definitions, name),
+            recorded=definition_of(self.tape.definitions, before),
+            model=next(iter(self._models_at(name)), ""),
+        )
 
     def _name(self, path: str) -> str:
         """Path of names of whoever stands at a place; inside a worker, its parts are named in the path."""

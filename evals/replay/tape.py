@@ -122,7 +122,8 @@ class Tape:
             event = entry.event
             drive += isinstance(event, Claimed)
             for outer in _around(event, under_way):
-                outer.inside.append((entry.at - outer.at, event))
+                if outer.drive == drive:  # what comes after a crash is about it, not inside it
+                    outer.inside.append((entry.at - outer.at, event))
             if isinstance(event, EffectStarted):
                 place = (event.path, event.kind, event.n)
                 cut_off = under_way.pop(place, None)
@@ -161,7 +162,7 @@ class Tape:
         """Heads of prompts by digest, from where they are spelled out."""
         starts = (entry.event for entry in self.entries if isinstance(entry.event, EffectStarted))
         calls = (fields(start.request) for start in starts if start.kind == "model")
-        return {call["head_digest"]: call["head"] for call in calls if "head" in call and "head_digest" in call}
+        return {f"{call['head_digest']}": call["head"] for call in calls if "head" in call and "head_digest" in call}
 
     def request(self, recorded: Recorded) -> Json:
         """The whole request; of a model call, the conversation up to and with it."""
@@ -203,7 +204,7 @@ class Tape:
         found: dict[str, str] = {}
         for recorded in self.effects.values():
             if recorded.start.kind == "model":
-                found.setdefault(recorded.start.path, fields(recorded.start.request).get("model", ""))
+                found.setdefault(recorded.start.path, f"{fields(recorded.start.request).get('model', '')}")
         return found
 
     @once

@@ -24,7 +24,7 @@ from .difference import difference
 from .modes import Mode
 from .outside import stand_at
 from .request import whole
-from .stage import Stage
+from .stage import Stage, Told
 from .tape import Place, Recorded, is_within
 
 A_WHILE = 86_400.0
@@ -56,6 +56,8 @@ class RecordedWorld:
         self._used: set[Place] = set()
         self.covered: list[str] = []
         """Places whose work was told and not done."""
+        self.told: dict[str, Told] = {}
+        """By place, what came of it then."""
         self.handoffs: dict[str, Literal["exact", "assumed"]] = {}
         """By place, whether what came of it is what came of the very same work."""
         self.matched = 0
@@ -107,6 +109,7 @@ class RecordedWorld:
             return None
         self.matched += not told.assumed
         self.covered.append(told.covers or path)
+        self.told[path] = told
         await _until(told.seconds, 0.0)
         if told.report is None:
             what = "its report was not recorded: the run broke off before"

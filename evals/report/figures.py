@@ -127,7 +127,7 @@ def _size(value: float, unit: Unit) -> str:
         case "count":
             return f"{value:,.0f}" if value == int(value) else f"{value:,.2f}"
         case "score":
-            return _share(value) if value < 1 else _significant(value, 1, 3)
+            return _share(value) if value <= 1 else _significant(value, 1, 3)
 
 
 def _share(value: float) -> str:

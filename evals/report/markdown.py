@@ -10,10 +10,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
-from ..scorecard import Comparison, Difference, Gate, Measured, Metric, Scorecard, Unit
+from ..scorecard import Comparison, Difference, Gate, Measured, Metric, Scorecard
 from .figures import DASH, bare, change, full, interval, percent, share
 from .order import arranged
-from .summary import MODES, SIGNS, cautions, headline, name_of, reading, reason, state_of, units, verdict
+from .summary import MODES, SIGNS, cautions, headline, name_of, reading, reason, state_of, verdict
 from .text import excerpt, line, many
 
 MOST_FAILING = 20
@@ -96,8 +96,8 @@ def _gate(gate: Gate | None) -> Iterator[str]:
     yield "### Gate"
     yield ""
     for ruling in gate.rulings:
-        sentence = escape(f"{ruling.metric}: {ruling.sentence}")
-        yield f"- {SIGNS[ruling.verdict]} **{ruling.verdict}** {sentence}"
+        named = "" if ruling.sentence.startswith(ruling.metric) else f"{ruling.metric}: "
+        yield f"- {SIGNS[ruling.verdict]} **{ruling.verdict}** {escape(named + ruling.sentence)}"
 
 
 def _metrics(metrics: Sequence[Metric]) -> Iterator[str]:
@@ -120,25 +120,24 @@ def _changes(card: Scorecard) -> Iterator[str]:
     comparison = card.comparison
     if comparison is None:
         return
-    unit = units(card)
     yield f"### Against {escape(comparison.baseline)}"
     yield ""
     heads = ("metric", "baseline", "this", "difference", "interval", "p (Holm)", "detectable", ">scenarios", "reading")
-    yield from _table(heads, (_difference(one, unit[one.metric]) for one in comparison.differences))
+    yield from _table(heads, map(_difference, comparison.differences))
     yield ""
     yield _changed(comparison)
 
 
-def _difference(one: Difference, unit: Unit) -> tuple[str, ...]:
+def _difference(one: Difference) -> tuple[str, ...]:
     said = reading(one)
     return (
         escape(one.metric),
-        full(one.baseline, unit),
-        full(one.found, unit),
-        change(one.difference, unit),
-        interval(one.low, one.high, unit),
+        full(one.baseline, one.unit),
+        full(one.found, one.unit),
+        change(one.difference, one.unit),
+        interval(one.low, one.high, one.unit),
         share(one.p),
-        bare(one.detectable, unit),
+        bare(one.detectable, one.unit),
         f"{one.n:,}",
         f"**{said}**" if said in ("better", "worse") else said,
     )

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Literal, get_args
 
-from ..scorecard import Difference, Measured, Metric, Mode, Scorecard, Unit
+from ..scorecard import Difference, Family, Measured, Metric, Mode, Scorecard, Unit
 from .text import many, plain
 
 State = Literal["failed", "broken", "unevaluable", "unscored", "succeeded"]
@@ -34,6 +34,8 @@ MODES: Mapping[Mode, str] = {
     "reroute": "routed again over recorded arms",
     "live": "run for real",
 }
+
+TELLING: Mapping[Family, Unit] = {"success": "share", "cost": "usd", "latency": "seconds", "routing": "share"}
 
 Verdict = Literal["pass", "fail", "inconclusive", "none"]
 
@@ -155,15 +157,14 @@ def reading(difference: Difference) -> str:
     return "better" if (difference.difference > 0) == (difference.better == "higher") else "worse"
 
 
-def units(card: Scorecard) -> dict[str, Unit]:
-    """The unit of each metric by its name; a compared metric that is not among them is a score."""
-    compared = () if card.comparison is None else card.comparison.differences
-    found: dict[str, Unit] = {one.metric: "score" for one in compared}
-    found.update((metric.name, metric.unit) for metric in card.metrics)
-    return found
-
-
 def telling(card: Scorecard) -> tuple[Metric, ...]:
-    """At most four figures for the head of a report: the first of success, cost, latency and routing each."""
-    first = {metric.family: metric for metric in reversed(card.metrics)}
-    return tuple(first[family] for family in ("success", "cost", "latency", "routing") if family in first)
+    """At most four figures for the head of a report, of success, cost, latency and routing.
+
+    Of each family the first one that is defined and in the family's own unit; if there is none such, the first one.
+    """
+
+    def place(metric: Metric) -> tuple[bool, bool]:
+        return metric.value is None, metric.unit != TELLING[metric.family]
+
+    families = ([metric for metric in card.metrics if metric.family == family] for family in TELLING)
+    return tuple(min(metrics, key=place) for metrics in families if metrics)

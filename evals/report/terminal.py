@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from ..scorecard import Comparison, Difference, Gate, Measured, Metric, Scorecard, Unit
 from .figures import DASH, bare, change, full, interval, share
 from .order import arranged, by_scenario
-from .summary import STATES, reading, reason, state_of, units, worst
+from .summary import STATES, reading, reason, state_of, worst
 from .text import line
 
 MOST_SCENARIOS = 40
@@ -62,21 +62,20 @@ def metrics(told: Sequence[Metric]) -> Table:
 def comparison(card: Scorecard) -> Table:
     """Each metric beside the baseline's."""
     told = Comparison(baseline="", differences=()) if card.comparison is None else card.comparison
-    unit = units(card)
     columns = ("metric", "baseline", "this", "difference", "interval", "p (Holm)", "detectable", "reading")
-    rows = tuple(_difference(one, unit[one.metric]) for one in told.differences)
+    rows = tuple(_difference(one) for one in told.differences)
     return Table(title=f"against {line(told.baseline)}", columns=columns, rows=rows)
 
 
-def _difference(one: Difference, unit: Unit) -> tuple[str, ...]:
+def _difference(one: Difference) -> tuple[str, ...]:
     return (
         line(one.metric),
-        full(one.baseline, unit),
-        full(one.found, unit),
-        change(one.difference, unit),
-        _between(one.low, one.high, unit),
+        full(one.baseline, one.unit),
+        full(one.found, one.unit),
+        change(one.difference, one.unit),
+        _between(one.low, one.high, one.unit),
         "" if one.p is None else share(one.p),
-        "" if one.detectable is None else bare(one.detectable, unit),
+        "" if one.detectable is None else bare(one.detectable, one.unit),
         reading(one),
     )
 

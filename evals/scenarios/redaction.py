@@ -117,7 +117,7 @@ def rid_of_secrets(redactor: Redactor, value: T, over: Callable[[Walk, T], T]) -
         if not walk.counts:
             break
         counts += walk.counts
-        known = walk.placeholders
+        known = walk.known()
     return value, counts
 
 
@@ -140,17 +140,22 @@ class Walk:
 
         Args:
             redactor: says what is a secret.
-            known: what was found by the walk before, with the placeholders that it left.
+            known: what was found by the walks before, with the placeholders that they left.
         """
         self._redactor = redactor
         self._known = known
-        self._words = as_words(one for one in known if len(one) >= LEAST and not PLACEHOLDER.fullmatch(one))
+        self._words = as_words(one for one in known if len(one) >= LEAST)
         self._registered = anywhere(redactor.registered)
         self._numbers: Counter[str] = Counter()
-        self.placeholders: dict[str, str] = {}
-        """What stands now for each secret, and for each placeholder of before."""
+        self._left: dict[str, str] = {}
+        """By secret, or placeholder of before, what is left of it."""
         self.counts: Counter[str] = Counter()
         """How many secrets were taken out, by kind."""
+
+    def known(self) -> dict[str, str]:
+        """All secrets that were found so far, with the placeholders that this walk left."""
+        found = {one: left for one, left in self._left.items() if not PLACEHOLDER.fullmatch(one)}
+        return {one: self._left.get(before, before) for one, before in self._known.items()} | found
 
     def over(self, value: Any, path: tuple[str, ...] = (), kind: str = "") -> Any:
         """The value, a message or JSON, without its secrets; `kind`: of the secret field that it stands in, if any."""
@@ -227,13 +232,12 @@ class Walk:
 
     def _placeholder(self, span: _Span) -> str:
         before = self._known.get(span.secret, span.secret)
-        if before not in self.placeholders:
+        if before not in self._left:
             self._numbers[span.kind] += 1
-            self.placeholders[before] = f"[redacted:{span.kind}:{self._numbers[span.kind]}]"
-        self.placeholders[span.secret] = self.placeholders[before]
+            self._left[before] = f"[redacted:{span.kind}:{self._numbers[span.kind]}]"
         if not PLACEHOLDER.fullmatch(span.secret):
             self.counts[span.kind] += 1
-        return self.placeholders[before]
+        return self._left[before]
 
     def _certain(self, text: str) -> list[_Span]:
         """What is a secret wherever it stands, and placeholders."""

@@ -34,8 +34,8 @@ from .plain import plain, valid
 
 SUITE_VERSION: Final = 1
 MANIFEST: Final = "suite.json"
-MAX_MANIFEST: Final = 64 * 1024 * 1024
-"""Bytes; enough for a quarter of a million scenarios."""
+MAX_MANIFEST: Final = 16 * 1024 * 1024
+"""Bytes; enough for sixty thousand scenarios."""
 
 
 class Listed(Message):
@@ -75,15 +75,19 @@ class Suite:
     limits: Limits = LIMITS
 
     @classmethod
-    def open(cls, folder: Path | str) -> Suite:
+    def open(cls, folder: Path | str, *, limits: Limits = LIMITS) -> Suite:
         """Read the manifest; no scenario yet.
+
+        Args:
+            folder: the suite's; it may be a link itself.
+            limits: of each scenario's file.
 
         Raises:
             ScenarioError: there is none, or it is not what it has to be.
         """
         place = Path(folder)
         try:
-            return cls(place, _manifest(read(MAX_MANIFEST, place, MANIFEST)))
+            return cls(place, _manifest(read(MAX_MANIFEST, place, MANIFEST)), limits)
         except UnfitError as error:
             raise ScenarioError(str(place / MANIFEST), str(error)) from error
 

@@ -22,7 +22,7 @@ from ...protocols.events import (
 from ...protocols.messages import NOTHING_USED, Done, Failed, Json, Usage, Waiting
 from ...protocols.prices import Rates
 from ...supervisor.runs import Entry
-from ...supervisor.views.bill import Line, bill, charges, fields
+from ...supervisor.views.bill import Charge, Line, bill, charges, fields
 from ...supervisor.views.staff import place_of
 from ..metrics.plans import best_fit, graph_of
 from ..metrics.trajectory import Item, agreement
@@ -45,7 +45,7 @@ def measure(scenario: Scenario, entries: Sequence[Entry], scores: Sequence[Score
         repeat: from 0.
     """
     events = [entry.event for entry in entries]
-    found = bill(events)
+    found, paid = bill(events), list(charges(events))
     success = together(scores)
     return Measured(
         scenario=scenario.id,
@@ -58,14 +58,14 @@ def measure(scenario: Scenario, entries: Sequence[Entry], scores: Sequence[Score
         success=success,
         scores=tuple(scores),
         usage=found.total,
-        usd_uncached=uncached(events, scenario.header.prices.models if scenario.header.prices else {}),
+        usd_uncached=uncached(paid, scenario.header.prices.models if scenario.header.prices else {}),
         seconds=round(sum(_drives(entries)), 6),
         again=found.again,
         workers=_lines(found.workers),
         models=_lines(found.models),
         routed=tuple(routed(events, scenario.reference)),
         handoffs=tuple(_given(events)),
-        judged=tuple(_judged(events, scenario.reference)),
+        judged=tuple(_judged(events, paid, scenario.reference)),
         sure=tuple(_sure(events, scenario.arms, success)),
         plan=plan_fit(events, scenario.reference),
         trajectory=trajectory_fit(events, scenario.reference),
@@ -78,10 +78,10 @@ def _why(scores: Sequence[Score]) -> str:
     return "; ".join(silent) or "no scorer has judged it"
 
 
-def uncached(events: Iterable[Event], prices: Mapping[str, Rates]) -> float:
+def uncached(paid: Iterable[Charge], prices: Mapping[str, Rates]) -> float:
     """USD that the run would have cost had no cache served a token; a model without a price counts as billed."""
     total = 0.0
-    for charge in charges(events):
+    for charge in paid:
         rates, usage = prices.get(charge.on), charge.usage
         if rates is None or not (usage.cache_read or usage.cache_write):
             total += usage.usd
@@ -164,12 +164,12 @@ def _only(models: Iterable[str]) -> str:
     return found[0] if len(found) == 1 else ""
 
 
-def _judged(events: Sequence[Event], reference: Reference) -> Iterator[Judged]:
+def _judged(events: Sequence[Event], paid: Iterable[Charge], reference: Reference) -> Iterator[Judged]:
     """Each look of a reviewer; what it cost stands below its place."""
     labels = {label.draft: label.accept for label in reference.reviews}
     drafts: dict[str, str] = {}
     spent: dict[str, Usage] = {}
-    for charge in charges(events):
+    for charge in paid:
         spent[charge.path] = spent.get(charge.path, NOTHING_USED) + charge.usage
     for event in events:
         if isinstance(event, Joined):
@@ -205,7 +205,8 @@ def _sure(events: Sequence[Event], arms: Sequence[Arm], success: Success) -> Ite
 def plan_fit(events: Sequence[Event], reference: Reference) -> PlanFit | None:
     """How near the root's last plan is to the nearest reference; None: there is no plan, or no reference."""
     plans = [event.plan for event in events if isinstance(event, Planned) and event.path == ""]
-    best = best_fit(graph_of(plans[-1]), map(graph_of, reference.plans)) if plans else None
+    wanted = plans and reference.plans
+    best = best_fit(graph_of(plans[-1]), map(graph_of, reference.plans)) if wanted else None
     if best is None:
         return None
     return PlanFit(

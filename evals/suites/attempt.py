@@ -5,20 +5,25 @@ Trying and judging are apart: replays take place in virtual time, and a model th
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import cast
 
 from ...protocols.contracts import Worker
 from ...protocols.errors import EchelonError, UsageError
 from ...protocols.messages import Budget
 from ...supervisor.runs import Entry, run
+from ..replay.filling import filled
 from ..replay.modes import Decisions, Mode, Strict, Structural
 from ..replay.replay import replay
 from ..replay.reroute import Reroute
 from ..scenario import Scenario
-from ..scorecard import Coverage, Measured, Replayed
-from ..scoring.measure import measure
+from ..scorecard import Coverage, Measured, Replayed, Routed, Unknown
+from ..scoring.measure import measure, routed
 from ..scoring.scorers import Attempt, Scorer
+from ..whatif.changes import change_of
+from ..whatif.targets import Target
+from ..whatif.trying import asked
 from .job import Bench, Job
 
 UNRECORDED = "nothing was recorded: it is a task without a run"
@@ -37,6 +42,10 @@ class Tried:
     """Why the replay could not go on; "": it could."""
     replayed: Replayed | None = None
     coverage: Coverage = Coverage()
+    targets: Mapping[str, Target] = field(default_factory=dict[str, Target])
+    """What-if: by path of the step, how likely each worker would have been to get what was drawn."""
+    unknown: tuple[Unknown, ...] = ()
+    """Figures that nobody knows."""
 
 
 async def attempt(scenario: Scenario, job: Job, bench: Bench, repeat: int) -> Tried:
@@ -47,15 +56,32 @@ async def attempt(scenario: Scenario, job: Job, bench: Bench, repeat: int) -> Tr
     """
     if job.mode != "live" and not scenario.entries:
         return Tried(scenario=scenario, repeat=repeat, broken=UNRECORDED)
-    if job.mode == "recorded":
+    if job.mode == "recorded" and job.change is None:
         return Tried(scenario=scenario, repeat=repeat, entries=scenario.entries)
-    if bench.worker is None:
+    if job.mode != "recorded" and bench.worker is None:
         raise UsageError(f"mode {job.mode!r} needs a team: name one in the suite or with --team")
     try:
+        if job.change is not None:
+            return await _asked(scenario, job, bench, repeat)
         tried = _live if job.mode == "live" else _replayed
-        return await tried(scenario, job, bench, bench.worker, repeat)
+        return await tried(scenario, job, bench, cast("Worker", bench.worker), repeat)
     except EchelonError as error:
         return Tried(scenario=scenario, repeat=repeat, broken=str(error))
+
+
+async def _asked(scenario: Scenario, job: Job, bench: Bench, repeat: int) -> Tried:
+    """What a change would have come to."""
+    found = await asked(None if job.mode == "recorded" else bench.worker, scenario, change_of(job.change))
+    return Tried(
+        scenario=found.scenario,
+        repeat=repeat,
+        entries=found.entries,
+        unevaluable=found.unevaluable,
+        replayed=found.replayed,
+        coverage=found.coverage,
+        targets=found.targets,
+        unknown=found.unknown,
+    )
 
 
 async def _live(scenario: Scenario, job: Job, bench: Bench, worker: Worker, repeat: int) -> Tried:
@@ -70,7 +96,7 @@ async def _replayed(scenario: Scenario, job: Job, bench: Bench, worker: Worker, 
     return Tried(
         scenario=scenario,
         repeat=repeat,
-        entries=found.entries,
+        entries=list(filled(found.entries, scenario.tape, found.world.told)),
         unevaluable=missed,
         replayed=found.replayed,
         coverage=found.coverage,
@@ -107,10 +133,26 @@ async def judged(tried: Tried, scorers: Sequence[Scorer]) -> Measured:
             tags=scenario.header.tags,
             state="broken" if tried.broken else "unevaluable",
             why=why,
+            routed=tuple(_drawn(tried)),
             replayed=tried.replayed,
             coverage=tried.coverage,
+            unknown=tried.unknown,
         )
     seen = Attempt(scenario=scenario, events=[entry.event for entry in tried.entries])
     scores = [await scorer.score(seen) for scorer in scorers]
     found = measure(scenario, tried.entries, scores, repeat=tried.repeat)
-    return found.model_copy(update={"replayed": tried.replayed, "coverage": tried.coverage})
+    more = {"replayed": tried.replayed, "coverage": tried.coverage, "unknown": tried.unknown}
+    return found.model_copy(update={"routed": tuple(_aimed(found.routed, tried.targets)), **more})
+
+
+def _drawn(tried: Tried) -> Iterator[Routed]:
+    """Of a run that broke off, the choices that a what-if must know to weigh it."""
+    if tried.targets:
+        told = routed([entry.event for entry in tried.entries], tried.scenario.reference)
+        yield from (one for one in _aimed(told, tried.targets) if one.target)
+
+
+def _aimed(told: Iterable[Routed], targets: Mapping[str, Target]) -> Iterator[Routed]:
+    """The choices, each with how likely a changed team is to make which."""
+    for one in told:
+        yield one.model_copy(update={"target": targets[one.step]}) if one.step in targets else one

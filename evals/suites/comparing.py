@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from ...protocols.errors import UsageError
-from ..scorecard import Better, Comparison, Difference, Measured, Scorecard
+from ..scorecard import Better, Comparison, Difference, Measured, Scorecard, Unit
 from ..scoring.outcomes import is_known
 from ..statistics.comparison import Compared, Contrast, Repeats, compare
 from ..statistics.gate import Rule, gate
@@ -24,16 +24,16 @@ def _routed(one: Measured) -> float | None:
     return sum(choice.chosen in choice.acceptable for choice in judged) / len(judged) if judged else None
 
 
-READINGS: Final[Mapping[str, tuple[Better, Reading]]] = {
-    "success": ("higher", _success),
-    "routing": ("higher", _routed),
-    "usd": ("lower", lambda one: one.usage.usd if is_known(one) else None),
-    "usd_uncached": ("lower", lambda one: one.usd_uncached if is_known(one) else None),
-    "calls": ("lower", lambda one: float(one.usage.calls)),
-    "tokens": ("lower", lambda one: float(one.usage.tokens) if is_known(one) else None),
-    "seconds": ("lower", lambda one: one.seconds or None),
+READINGS: Final[Mapping[str, tuple[Better, Unit, Reading]]] = {
+    "success": ("higher", "share", _success),
+    "routing": ("higher", "share", _routed),
+    "usd": ("lower", "usd", lambda one: one.usage.usd if is_known(one) else None),
+    "usd_uncached": ("lower", "usd", lambda one: one.usd_uncached if is_known(one) else None),
+    "calls": ("lower", "count", lambda one: float(one.usage.calls)),
+    "tokens": ("lower", "count", lambda one: float(one.usage.tokens) if is_known(one) else None),
+    "seconds": ("lower", "seconds", lambda one: one.seconds or None),
 }
-"""What is compared, by scenario: which way is better, and how it is read; None: unknown of this run."""
+"""What is compared, by scenario: which way is better, its unit, and how it is read; None: unknown of this run."""
 
 
 def compared(card: Scorecard, baseline: Scorecard) -> Compared:
@@ -53,7 +53,7 @@ def _repeats(measured: Sequence[Measured]) -> dict[str, Repeats]:
         values = found.setdefault(one.scenario, {name: [] for name in READINGS})
         hashes[one.scenario] = one.task_hash
         known = one.state in ("scored", "unscored")
-        for name, (_, read) in READINGS.items():
+        for name, (_, _, read) in READINGS.items():
             values[name].append(read(one) if known else None)
     return {name: Repeats(task_hash=hashes[name], values=values) for name, values in found.items()}
 
@@ -75,6 +75,7 @@ def _in_order(contrasts: Sequence[Contrast]) -> list[Contrast]:
 def _difference(one: Contrast) -> Difference:
     return Difference(
         metric=one.metric,
+        unit=READINGS[one.metric][1],
         baseline=one.baseline,
         found=one.candidate,
         difference=one.difference.value,

@@ -2,23 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 
 from ..errors import MissingExtraError
 from .runs import Runs
 from .serving import Serving, Surface
 
-MODULES: Mapping[str, str] = {"openai": ".openai.routes"}
+Make = Callable[[Runs, Serving], Surface]
 
 
-def mounted(runs: Runs, serving: Serving) -> tuple[Sequence[Surface], Mapping[str, str]]:
+def _of(module: str) -> Make:
+    """Makes the surface of a module, which is loaded only then."""
+
+    def make(runs: Runs, serving: Serving) -> Surface:
+        made: Surface = import_module(module, __package__).surface(runs, serving)
+        return made
+
+    return make
+
+
+SURFACES: Mapping[str, Make] = {"openai": _of(".openai.routes"), "mcp": _of(".mcp.http")}
+
+
+def mounted(
+    runs: Runs, serving: Serving, makes: Mapping[str, Make] = SURFACES
+) -> tuple[Sequence[Surface], Mapping[str, str]]:
     """The surfaces whose packages are installed, and the extras that the others lack, by name."""
     surfaces: list[Surface] = []
     missing: dict[str, str] = {}
-    for name, module in MODULES.items():
+    for name, make in makes.items():
         try:
-            surfaces.append(import_module(module, __package__).surface(runs, serving))
+            surfaces.append(make(runs, serving))
         except MissingExtraError as error:
             missing[name] = error.extra
     return surfaces, missing

@@ -13,7 +13,13 @@ from starlette.routing import Route
 
 from ..openai_bench import Gate
 
-TEXTS = {"echo": "You are welcome.", "desk": "What was written.", "adder": '{"total": 3, "count": 2}'}
+TEXTS = {
+    "echo": "You are welcome.",
+    "desk": "What was written.",
+    "adder": '{"total": 3, "count": 2}',
+    "asks": "May this be paid?",
+    "gate": "First, the gate.",
+}
 
 
 class Naive:
@@ -34,6 +40,8 @@ class Naive:
         self.begun += 1
         if body["model"] == "gate":
             await self._gate.hold()
+        if body["model"] not in TEXTS:
+            raise RuntimeError("the team broke off")
         return TEXTS[body["model"]]
 
     async def chat(self, request: Request) -> Response:

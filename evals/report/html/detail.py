@@ -11,9 +11,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from ....protocols.messages import Usage
 from ...scorecard import Divergence, Given, Judged, Measured, Routed, Score, Spent, Sure
 from ..figures import DASH, bare, full, share
-from ..text import excerpt, line
+from ..text import excerpt, line, many
 from .markup import NOTHING, Html, Inside, joined, tag
-from .tables import Columns, table
+from .tables import Columns, folded, table
 
 EVIDENCE, SIDE = 1_500, 2_000
 """Characters of a scorer's evidence and of each side of a divergence; the JSON report has them whole."""
@@ -37,9 +37,10 @@ def complete(one: Measured, image: Html) -> Iterator[Html]:
     if one.replayed is not None and one.replayed.divergence is not None:
         yield _divergence(one.replayed.divergence)
     yield image
-    if one.routed:
-        yield _routed(one.routed)
+    yield from _routed(one.routed)
     yield tag("div", _small(one), class_="beside")
+    if one.handoffs:
+        yield _handoffs(one.handoffs)
 
 
 def _small(one: Measured) -> Iterator[Html]:
@@ -49,8 +50,6 @@ def _small(one: Measured) -> Iterator[Html]:
         yield table("Reviewer", columns, map(_judged, one.judged))
     if one.sure:
         yield table("Confidence", (("Step", ""), ("Stated", "n"), ("Was", "k")), map(_sure, one.sure[:MOST_ROWS]))
-    if one.handoffs:
-        yield _handoffs(one.handoffs)
     yield _bill("Bill by worker", one.workers)
     yield _bill("Bill by model", one.models)
 
@@ -83,22 +82,33 @@ def _score(one: Score) -> Sequence[Inside]:
     return one.scorer, one.success, share(one.value), evidence
 
 
-def _routed(told: Sequence[Routed]) -> Html:
+def _routed(told: Sequence[Routed]) -> Iterator[Html]:
+    """The choices that somebody has judged, and folded those that nobody has."""
+    judged = [one for one in told if one.acceptable or one.forbidden or one.should_delegate is not None]
+    others = [one for one in told if one not in judged]
     columns: Columns = (
-        ("Step", ""), ("Chosen", ""), ("Acceptable", ""), ("Reading", ""), ("Candidates", ""), ("Propensity", "n"),
+        ("Step", ""), ("Chosen", ""), ("Acceptable", ""), ("Reading", "k"), ("Candidates", ""), ("Propensity", "n"),
     )  # fmt: skip
-    rows = (
-        (one.step or "/", one.chosen, _acceptable(one), _right(one), ", ".join(one.candidates), share(one.propensity))
-        for one in told[:MOST_ROWS]
-    )
-    return joined(table("Routing", columns, rows), _more(told))
+    if judged:
+        yield joined(table("Routing", columns, map(_choice, judged[:MOST_ROWS])), _more(judged))
+    if others:
+        summary = f"{many(len(others), 'choice')} of a worker that nobody has judged"
+        yield folded(summary, table("Choices not judged", columns, map(_choice, others[:MOST_ROWS])), _more(others))
 
 
-def _acceptable(one: Routed) -> Inside:
-    named = ((", " if i else "", tag("b", name) if name == one.gold else name) for i, name in enumerate(one.acceptable))
-    never = tag("small", f"never {', '.join(one.forbidden)}") if one.forbidden else ""
-    said = {True: "should delegate", False: "should not delegate", None: ""}[one.should_delegate]
-    return named, " " if one.acceptable else "", never, tag("small", said) if said else ""
+def _choice(one: Routed) -> Sequence[Inside]:
+    step = one.step or "/"
+    return step, one.chosen, _acceptable(one), _right(one), ", ".join(one.candidates), share(one.propensity)
+
+
+def _acceptable(one: Routed) -> Html:
+    parts = [
+        joined(", " if i else "", tag("b", name) if name == one.gold else name) for i, name in enumerate(one.acceptable)
+    ]
+    said = [f"never {', '.join(one.forbidden)}"] if one.forbidden else []
+    if one.should_delegate is not None:
+        said.append("should delegate" if one.should_delegate else "should not delegate")
+    return joined(parts, (tag("small", words) for words in said))
 
 
 def _right(one: Routed) -> Html:
@@ -133,16 +143,19 @@ def _sure(one: Sure) -> Sequence[Inside]:
 
 def _handoffs(told: Sequence[Given]) -> Html:
     times = Counter((one.to, one.payload) for one in told)
+    failed = sum(one.failed for one in told)
+    repeated = sum(count - 1 for count in times.values())
 
     def rows() -> Iterator[Sequence[Inside]]:
         for i, one in enumerate(told[:MOST_ROWS], 1):
-            repeated = "repeated" if times[one.to, one.payload] > 1 else ""
-            said = ", ".join(word for word in ("failed" if one.failed else "", repeated) if word)
+            words = (("failed", one.failed), ("repeated", times[one.to, one.payload] > 1))
+            said = ", ".join(word for word, holds in words if holds)
             payload = tag("code", line(one.payload)[:12], title=one.payload)
             yield str(i), one.to, payload, tag("span", said, class_="bad") if said else ""
 
     columns: Columns = (("No.", "k"), ("To", ""), ("Payload", "k"), ("Reading", "k"))
-    return joined(table("Handoffs", columns, rows()), _more(told))
+    summary = f"{many(len(told), 'handoff')}, {failed:,} failed, {repeated:,} repeated"
+    return folded(summary, table("Handoffs", columns, rows()), _more(told))
 
 
 def _divergence(told: Divergence) -> Html:

@@ -89,7 +89,7 @@ def gate(told: Gate | None) -> Html:
     """What each rule says."""
     if told is None:
         return NOTHING
-    columns = (("Verdict", "k"), ("Metric", ""), ("Sentence", "whole"))
+    columns = (("Verdict", "k"), ("Metric", "t"), ("Sentence", "whole"))
     rows = (((sign(ruling.verdict), f" {ruling.verdict}"), ruling.metric, ruling.sentence) for ruling in told.rulings)
     lead = (
         "A rule fails where the interval crosses what it allows; it is inconclusive where too little is known to say."

@@ -7,7 +7,7 @@ from itertools import groupby
 
 from ...scorecard import Comparison, Difference, Metric, Scorecard, Unit
 from ..figures import UNITS, bare, change, interval, percent, share
-from ..summary import reading, units
+from ..summary import reading
 from ..text import many
 from .axis import Axis, symmetric
 from .bars import READINGS, forest_axis, forest_row, interval_bar
@@ -72,10 +72,9 @@ def comparison(card: Scorecard) -> Html:
         ("Metric", ""), ("Baseline", "n"), ("This", "n"), ("Difference", "n v"), ("Drawn", "draw"), ("p (Holm)", "n k"),
         ("Detectable", "n"), ("Reading", "k"),
     )  # fmt: skip
-    unit = units(card)
     by_unit: dict[Unit, list[Difference]] = {}
     for one in told.differences:
-        by_unit.setdefault(unit[one.metric], []).append(one)
+        by_unit.setdefault(one.unit, []).append(one)
     groups = (_unit(name, group, columns) for name, group in by_unit.items())
     table = tag("table", tag("caption", f"This run minus {told.baseline}"), head(columns), groups, class_="fold")
     return section(
@@ -91,10 +90,11 @@ def _unit(unit: Unit, group: Sequence[Difference], columns: Columns) -> Html:
         tag("td", forest_axis(scale, unit), class_="draw"),
         tag("td", colspan=len(columns) - 5, class_="rest"),
     )
-    return tag("tbody", top, (_difference(one, unit, scale) for one in group))
+    return tag("tbody", top, (_difference(one, scale) for one in group))
 
 
-def _difference(one: Difference, unit: Unit, scale: Axis) -> Html:
+def _difference(one: Difference, scale: Axis) -> Html:
+    unit = one.unit
     said, under = reading(one), ", ".join(word for word in (one.test, many(one.n, "scenario")) if word)
     between = "" if one.low is None else tag("small", interval(one.low, one.high, unit))
     cells: Sequence[tuple[Inside, str, str]] = (

@@ -181,7 +181,7 @@ def _down(value: float, up: Axis) -> float:
 
 
 def reliability(bins: Sequence[Reliability]) -> Html:
-    """What was said across, what came of it up; on the line both are the same. A dot's area is its bin's answers."""
+    """What was said across, what came of it up; on the line both are the same. A larger dot holds more answers."""
     unit = Axis(low=0.0, high=1.0, ticks=(0.0, 0.2, 0.4, 0.6, 0.8, 1.0))
     most = max((one.n for one in bins), default=0)
     told = ", ".join(

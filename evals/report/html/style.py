@@ -247,6 +247,8 @@ summary.line:hover { background: var(--raised) }
 .body .facts { gap: .2rem 1.6rem }
 .body :is(dt, dd) { display: inline; font-size: .85rem }
 .body dt { margin-right: .35rem }
+.more { margin-top: 1rem; font-size: .88rem }
+.more > summary { display: inline-flex; gap: .7rem; color: var(--dim) }
 .said { white-space: pre-wrap; margin: 0; min-width: 11rem; max-width: 46rem; font-size: .95em }
 .body > .said { margin-bottom: .4rem }
 pre {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from ..figures import DASH
 from .markup import Html, Inside, joined, tag
 
 Columns = Sequence[tuple[str, str]]
@@ -11,9 +12,12 @@ Columns = Sequence[tuple[str, str]]
 
 
 def table(caption: Inside, columns: Columns, rows: Iterable[Sequence[Inside]], class_: str | None = None) -> Html:
-    """A table; the first cell of each row is its head."""
-    body = (row(columns, cells) for cells in rows)
-    return tag("table", tag("caption", caption), head(columns), tag("tbody", body), class_=class_)
+    """A table; the first cell of each row is its head. A column that says nothing in any row is left out."""
+    told = list(rows)
+    kept = [i for i in range(len(columns)) if i == 0 or any(cells[i] not in ("", DASH) for cells in told)]
+    named = [columns[i] for i in kept]
+    body = (row(named, [cells[i] for i in kept]) for cells in told)
+    return tag("table", tag("caption", caption), head(named), tag("tbody", body), class_=class_)
 
 
 def head(columns: Columns) -> Html:
@@ -43,6 +47,11 @@ def section(name: str, title: str, lead: Inside, *inside: Inside) -> Html:
         id=name,
         aria_labelledby=f"{name}-head",
     )
+
+
+def folded(summary: Inside, *inside: Inside) -> Html:
+    """What few will want to see, behind a line that says what it is."""
+    return tag("details", tag("summary", summary), joined(*inside), class_="more")
 
 
 def wide(name: str, *inside: Inside) -> Html:

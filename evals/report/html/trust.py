@@ -54,7 +54,7 @@ def calibration(bins: Sequence[Reliability]) -> Html:
         return NOTHING
     lead = (
         "On the dashed line a worker is right as often as it says. Below the line it is overconfident, above it "
-        "underconfident. The numbers at the dots are the answers in each bin, and so are their areas."
+        "underconfident. The number at a dot is that of the answers in its bin; a larger dot holds more."
     )
     columns: Columns = (
         ("Confidence", "k"), ("Stated", "n"), ("Right", "n v"), ("Answers", "n"), ("Reading", "k"),

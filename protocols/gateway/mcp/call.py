@@ -30,7 +30,7 @@ from ..openai.progress import line_of
 from ..runs import Disconnect, Order, Runs, Seen, Standing
 from .form import Form, form_of, given
 from .offer import Offer
-from .result import BROKEN, asked, called_off, ended, failed, going_on, refused, unanswered, unasked
+from .result import BROKEN, Result, asked, called_off, ended, failed, going_on, refused, unanswered, unasked
 
 logger = logging.getLogger(__name__)
 
@@ -106,7 +106,7 @@ class Calls:
         self._followed: Counter[str] = Counter()
         self._told: dict[str, None] = {}
 
-    async def take(self, offer: Offer, arguments: Mapping[str, Json], caller: Caller, earlier: Earlier) -> Json:
+    async def take(self, offer: Offer, arguments: Mapping[str, Json], caller: Caller, earlier: Earlier) -> Result:
         """Answer a call; whatever goes wrong is told as a result."""
         try:
             run, seen = await self._place(offer, arguments, caller, earlier)
@@ -130,7 +130,7 @@ class Calls:
                 self._told.pop(next(iter(self._told)))
         return result
 
-    async def _guarded(self, call: Call, seen: int, replies: Mapping[str, Json]) -> Json:
+    async def _guarded(self, call: Call, seen: int, replies: Mapping[str, Json]) -> Result:
         try:
             return await call.go(seen, replies)
         except EchelonError as error:
@@ -194,7 +194,7 @@ class Call:
         """Why the last answer to a question was not taken."""
         self._tries: Counter[str] = Counter()
 
-    async def go(self, seen: int, replies: Mapping[str, Json]) -> Json:
+    async def go(self, seen: int, replies: Mapping[str, Json]) -> Result:
         """Follow the run from an event on until there is something to answer."""
         last = seen
         if replies and (result := await self._take(replies)) is not None:
@@ -243,7 +243,7 @@ class Call:
         self._number += 1
         await self._caller.tell(self._number, line)
 
-    async def _ask(self, questions: tuple[Question, ...]) -> Json | None:
+    async def _ask(self, questions: tuple[Question, ...]) -> Result | None:
         """Ask the caller's user; None: something was answered, and the run goes on."""
         forms = {one.id: form_of(one, self.run, self._complaints.get(one.id, "")) for one in questions}
         shown = {name: form for name, form in forms.items() if form is not None}
@@ -276,7 +276,7 @@ class Call:
 
     async def _until_answered(self, question: Question, scope: anyio.CancelScope) -> None:
         """Withdraw a form when somebody has answered elsewhere."""
-        while await self._is_open(question):
+        while await self._is_open(question):  # noqa: ASYNC110 - no event tells: the answer may come through any surface
             await anyio.sleep(self._patience.look)
         scope.cancel()
 
@@ -284,7 +284,7 @@ class Call:
         stands = await self._runs.standing(self.run)
         return question.id in [one.id for one in stands.questions]
 
-    async def _take(self, replies: Mapping[str, Json]) -> Json | None:
+    async def _take(self, replies: Mapping[str, Json]) -> Result | None:
         """Give the answers that the call brings; a result if a form was dismissed and nothing was answered."""
         questions = (await self._runs.standing(self.run)).questions
         outcomes = [await self._give(one, replies[one.id]) for one in questions if one.id in replies]

@@ -168,7 +168,7 @@ def _field(schema: Schema, root: Schema, depth: int = 0) -> Schema | None:
         texts = [field for field in fields if field is not None and field["type"] == "string"]
         chosen = next(iter([*texts, *fields])) if all(fields) and fields else None
         return None if chosen is None else {**chosen, **told}
-    kind = plain.get("type")
+    kind = str(plain.get("type"))
     if kind not in KINDS:
         return None
     limits = {key: plain[key] for key in KINDS[kind] if key in plain}
@@ -178,8 +178,8 @@ def _field(schema: Schema, root: Schema, depth: int = 0) -> Schema | None:
 
 def _choice(plain: Schema, among: str = "oneOf") -> dict[str, Json] | None:
     """One of several texts, as MCP writes it; None: it is no such choice."""
-    names = plain.get("enum", [plain["const"]] if "const" in plain else None)
-    if isinstance(names, list) and all(isinstance(name, str) for name in cast("list[Json]", names)):
+    names: Sequence[Json] = plain.get("enum", [plain["const"]] if "const" in plain else [])
+    if names and all(isinstance(name, str) for name in names):
         titles = {"enumNames": plain["enumNames"]} if "enumNames" in plain else {}
         return {"type": "string", "enum": names} | titles
     titled = [_mapping(each) for each in plain.get(among, ())]

@@ -7,6 +7,7 @@ run that waits, arguments that do not fit. The words are for the model that call
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import TypeAlias
 
 from ...errors import AnswerError, BusyError, EchelonError, JournalError, ShapeError, UnknownRunError
 from ...messages import Done, Failed, Json, JsonReport, Question, Verdict
@@ -15,17 +16,19 @@ from ..openai.rendering import FAILED, failure_text
 from .form import Form
 from .offer import Offer
 
+Result: TypeAlias = dict[str, Json]
+
 RUN = "echelon/run"
 """Key of a result's `_meta` under which the run's id stands."""
 AGAIN = "Then call this tool again with the same arguments: the run goes on where it waits, and nothing is done twice."
 
 
-def delivered(offer: Offer, output: Json, run: str) -> Json:
+def delivered(offer: Offer, output: Json, run: str) -> Result:
     """The team's output, as structured content and as text."""
     return _result(as_text(output), run) | {"structuredContent": offer.structured(output)}
 
 
-def ended(offer: Offer, report: JsonReport | None, run: str, verdict: Verdict | None) -> Json:
+def ended(offer: Offer, report: JsonReport | None, run: str, verdict: Verdict | None) -> Result:
     """What a run has come to."""
     match report:
         case Done(output=output):
@@ -36,29 +39,31 @@ def ended(offer: Offer, report: JsonReport | None, run: str, verdict: Verdict | 
             return failed(f"{FAILED}. (run {run})", run)
 
 
-def called_off(run: str) -> Json:
+def called_off(run: str) -> Result:
     """The run was called off."""
     return failed(failure_text("cancelled", run), run)
 
 
-def going_on(run: str) -> Json:
+def going_on(run: str) -> Result:
     """The run is not over, and nobody can wait for it here."""
     return failed(f"The team is not done yet. Call this tool again with the same arguments later. (run {run})", run)
 
 
-def unasked(questions: Sequence[Question], run: str) -> Json:
+def unasked(questions: Sequence[Question], run: str) -> Result:
     """People must answer, and the client cannot ask them: they are told where, the model is told nothing to act on."""
-    where = "on the console of the server, or in the list that `echelon inbox` prints on its machine"
-    lead = f"This waits for an answer of a person. This client cannot ask for it here, so it must be given {where}."
-    return _waiting([lead, "Tell the user so. You cannot answer it, and must not try to."], questions, run)
+    lead = (
+        "This waits for an answer of a person, and this client cannot ask for it. "
+        "It must be given on the server's console, or on its command line (`echelon inbox`)."
+    )
+    return _waiting([lead, "Tell the user so. You may not answer it yourself."], questions, run)
 
 
-def unanswered(questions: Sequence[Question], run: str) -> Json:
+def unanswered(questions: Sequence[Question], run: str) -> Result:
     """People were asked and did not answer, or not so that it could be taken."""
     return _waiting(["This waits for an answer of a person, who was asked and has not given one."], questions, run)
 
 
-def asked(forms: Mapping[str, Form], run: str) -> Json:
+def asked(forms: Mapping[str, Form], run: str) -> Result:
     """The forms that the client shall show before it calls again (MCP 2026-07-28)."""
     requests = {
         key: {"method": "elicitation/create", "params": {"message": f.message, "requestedSchema": f.schema}}
@@ -67,12 +72,12 @@ def asked(forms: Mapping[str, Form], run: str) -> Json:
     return {"resultType": "input_required", "inputRequests": requests, "requestState": run}
 
 
-def failed(text: str, run: str = "") -> Json:
+def failed(text: str, run: str = "") -> Result:
     """An error result."""
     return _result(text, run) | {"isError": True}
 
 
-def refused(error: EchelonError) -> Json:
+def refused(error: EchelonError) -> Result:
     """What a client is told of an error of ours."""
     match error:
         case ShapeError():
@@ -92,11 +97,11 @@ def refused(error: EchelonError) -> Json:
 BROKEN = "The server could not go on with this call."
 
 
-def _waiting(lead: Sequence[str], questions: Sequence[Question], run: str) -> Json:
+def _waiting(lead: Sequence[str], questions: Sequence[Question], run: str) -> Result:
     lines = [f"- {question.of} is asked: {question.prompt}" for question in questions]
     return failed("\n".join([*lead, *lines, AGAIN, f"(run {run})"]), run)
 
 
-def _result(text: str, run: str) -> dict[str, Json]:
+def _result(text: str, run: str) -> Result:
     meta = {"_meta": {RUN: run}} if run else {}
     return {"resultType": "complete", "content": [{"type": "text", "text": text}]} | meta

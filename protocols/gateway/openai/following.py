@@ -11,6 +11,7 @@ import anyio
 
 from ...conversation import Delta
 from ...errors import EchelonError, JournalError, UnknownRunError
+from ...events import Parked
 from ..asgi import note_run
 from ..runs import Disconnect, Runs, Seen
 from .errors import RefusedError, broken, refused_by
@@ -137,8 +138,13 @@ def streamed(runs: Runs, settings: Settings, place: Place, stream: Stream, call:
     note_run(call.scope, place.run)
 
     async def produce(sink: Sink) -> None:
+        rests = False
+
         async def hear(seen: Seen | Delta) -> None:
-            await sink.write(stream.take(seen))
+            nonlocal rests
+            if not rests:  # what follows on an answer is of the next leg
+                await sink.write(stream.take(seen))
+            rests = rests or (isinstance(seen, Seen) and isinstance(seen.event, Parked))
 
         await sink.write(stream.begin())
         await sink.write(await _told(runs, place, stream, hear))

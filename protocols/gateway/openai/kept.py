@@ -61,8 +61,8 @@ class Kept:
         if leg.progress == "running":
             place = Place(run=leg.run, number=leg.number, after=leg.after)
             return streamed(self.runs, self.settings, place, stream, call)
-        told = b"".join(stream.take(seen) for seen in leg.seen)
-        return said_at_once(stream.begin() + told + stream.end(leg))
+        frames = [stream.begin(), *(stream.take(seen) for seen in leg.seen), stream.end(leg)]
+        return said_at_once(b"".join(frames))
 
     async def cancel(self, call: Call) -> App:
         """Call the run off; a response that is over stays as it is.

@@ -66,7 +66,7 @@ def _of_review(event: Event) -> str:
             return _at(event.path, "", f"review: {_verdict(event.verdict)}")
         case Revising():
             return _at(event.path, "", f"again: {', '.join(event.steps)}")
-        case Asked():
+        case Asked() if event.question.of != "user":  # whoever reads this knows that they are asked
             return f"waiting for {event.question.of}"
         case _:
             return ""

@@ -15,13 +15,14 @@ from typing import Final, cast
 from pydantic_core import to_json
 
 from ...messages import FailureKind, Json, Question, Reject, Revise, Verdict
+from ...visible import visible, visible_json
 from ..turns import how_to_answer, mark_of
 
 SAID_FIELDS: Final = ("markdown", "text")
 """Fields that hold what an output has to say, the first one first."""
 
 MOST_SHOWN = 4_000
-"""Characters of what a person is asked about."""
+"""Characters of what a person is asked about, as JSON."""
 
 
 def said(output: Json) -> str:
@@ -40,7 +41,7 @@ def said(output: Json) -> str:
         texts = [fields[name] for name in SAID_FIELDS if isinstance(fields.get(name), str)]
         return texts[0] if texts else block(fields)
     if isinstance(output, list):
-        return block(cast("list[Json]", output))
+        return block(output)  # pyright: ignore[reportUnknownArgumentType] - of a list, it knows not of what
     return "Done." if output is None else as_json(output)
 
 
@@ -50,11 +51,11 @@ def as_json(output: Json) -> str:
 
 
 def block(value: Json) -> str:
-    """A value as a block of JSON; its fence is longer than any inside, so that no text can leave the block."""
-    text = json.dumps(value, indent=2, ensure_ascii=False)
+    """A value as a block of JSON, or of text; its fence is longer than any inside, so that nothing leaves the block."""
+    text = value if isinstance(value, str) else json.dumps(value, indent=2, ensure_ascii=False)
     longest = max((len(ticks) for ticks in re.findall("`+", text)), default=0)
     fence = "`" * max(3, longest + 1)
-    return f"{fence}json\n{text}\n{fence}"
+    return f"{fence}{'text' if isinstance(value, str) else 'json'}\n{text}\n{fence}"
 
 
 FAILURES: Final[Mapping[FailureKind, str]] = {
@@ -98,10 +99,12 @@ def question_text(questions: tuple[Question, ...], run: str) -> str:
 
 
 def _question(question: Question, run: str) -> str:
-    if question.of == "user":  # whoever reads this: nobody else is asked, and there is nothing to show
-        parts = [question.prompt]
-    else:
-        shown = "" if question.subject is None else said(question.subject)
-        cut = shown if len(shown) <= MOST_SHOWN else f"{shown[:MOST_SHOWN]}\n[...]"
-        parts = [f"**{question.of}** is asked: {question.prompt}", cut, how_to_answer(question)]
+    """A question with what it is about, so that nothing in it is hidden from whoever answers."""
+    parts = [visible(question.prompt)]
+    if question.of != "user":  # whoever reads this: nobody else is asked, and there is nothing to show
+        subject = visible_json(question.subject)
+        if len(as_json(subject)) > MOST_SHOWN:
+            subject = f"{as_json(subject)[:MOST_SHOWN]} [...]"
+        shown = "" if subject is None else block(subject)
+        parts = [f"**{visible(question.of)}** is asked: {parts[0]}", shown, how_to_answer(question)]
     return "\n\n".join(part for part in (*parts, mark_of(question, run)) if part)

@@ -50,7 +50,7 @@ class Call:
             found = parse_qs(self.scope.get("query_string", b"").decode("latin-1"), max_num_fields=100)
         except ValueError as error:
             raise invalid("The query has too many fields.") from error
-        return found.get(name, [""])[0]
+        return str(found.get(name, [""])[0])
 
     async def body(self) -> bytes:
         """The body, which must be JSON.

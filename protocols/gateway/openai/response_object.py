@@ -13,6 +13,7 @@ from pydantic import Field, ValidationError
 from pydantic_core import to_json
 
 from ...messages import NOTHING_USED, Json, Message, Question
+from ...visible import visible_json
 from ..conversation import Said
 from .endings import Ending, Wants, ending_of, told
 from .legs import Leg
@@ -174,8 +175,7 @@ def output_of(leg: Leg, ending: Ending | None) -> list[Item]:
     if ending is None or ending.error is not None or ending.outcome == "cancelled":
         return items
     status = "incomplete" if ending.finish in _REASONS else "completed"
-    kind = "refusal" if ending.refused else "output_text"
-    items.append(message(place, ending.text, status=status, kind=kind))
+    items.append(message(place, ending.text, status=status, kind="refusal" if ending.refused else "output_text"))
     return items + [_approval(one, leg) for one in ending.questions if one.asks != "report"]
 
 
@@ -195,7 +195,7 @@ def message(place: str, text: str, *, status: str, kind: Literal["output_text", 
 
 def _approval(question: Question, leg: Leg) -> Item:
     """A question to be answered by yes or no, for clients that have a button for it."""
-    asked = {"prompt": question.prompt, "subject": question.subject}
+    asked = {"prompt": question.prompt, "subject": visible_json(question.subject)}
     return {
         "type": "mcp_approval_request",
         "id": approval_id(question),

@@ -94,10 +94,11 @@ class Responses:
             return Context()
         thread = Thread(f"conversation:{named.id[:MOST]}", sure=True)
         standings = await self.desk.runs.find(thread=thread.key, principal=call.principal)
-        leg = None
-        if standings:
-            leg = legs_of(standings[0].run, await self.desk.runs.events(standings[0].run))[-1]
-        return Context(leg=leg, standings=standings, thread=thread)
+        if not standings:
+            return Context(thread=thread)
+        latest = standings[0].run
+        last = legs_of(latest, await self.desk.runs.events(latest))[-1]
+        return Context(leg=last, standings=standings, thread=thread)
 
     async def _ask(self, request: ResponseRequest, context: Context, call: Call, ordered: Ordered) -> Ask:
         runs, conversation = self.desk.runs, heard(request.messages, "input")

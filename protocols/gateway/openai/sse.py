@@ -45,15 +45,15 @@ class Sink:
         self._send = send
         self._lock = anyio.Lock()
         self._closed = False
-        self.sent = 0
-        """Frames so far, heartbeats among them."""
+        self.last = anyio.current_time()
+        """When something was sent, on the loop's clock."""
 
     async def write(self, data: bytes) -> None:
         """Send a frame, if there is anything in it; waits while the client does not read."""
         async with self._lock:
             if data and not self._closed:
-                self.sent += 1
                 await self._send({"type": "http.response.body", "body": data, "more_body": True})
+                self.last = anyio.current_time()
 
     async def close(self) -> None:
         """Send nothing more."""
@@ -94,9 +94,8 @@ class EventStream:
 
     async def _keep_alive(self, sink: Sink) -> None:
         while True:
-            before = sink.sent
-            await anyio.sleep(self.seconds)
-            if sink.sent == before:
+            await anyio.sleep_until(sink.last + self.seconds)
+            if anyio.current_time() >= sink.last + self.seconds:
                 await sink.write(self.beat)
 
 

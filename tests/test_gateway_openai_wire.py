@@ -1,0 +1,347 @@
+"""The exact bytes on the wire, for each detail that servers get wrong."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
+
+import pytest
+import trio
+import trio.testing
+from starlette.routing import Router
+
+from echelon.protocols.conversation import Delta
+from echelon.protocols.errors import JournalError
+from echelon.protocols.events import (
+    Asked,
+    Delegated,
+    EffectFinished,
+    Parked,
+    Planned,
+    Reported,
+)
+from echelon.protocols.gateway.asgi import App
+from echelon.protocols.gateway.openai.following import Settings
+from echelon.protocols.gateway.openai.routes import routes
+from echelon.protocols.gateway.openai.sse import Heartbeat
+from echelon.protocols.messages import Question, Usage
+
+from .builders import done as reported
+from .builders import plan_of, step
+from .told_runs import BEGAN, RUN, SPEAKS, Happening, Told, ask, done, failed
+from .told_runs import Asked as Answer
+
+T = TypeVar("T")
+
+CHAT = "/v1/chat/completions"
+RESPONSES = "/v1/responses"
+SPENT = EffectFinished(kind="model", n=0, digest="d", usage=Usage(calls=1, input=8, cache_read=2, output=5))
+WORK: list[Happening] = [
+    Planned(n=1, plan=plan_of(step("read", worker="reader"))),
+    Delegated(step="read", worker="reader", attempt=1, payload="secret", digest="", reason="secret"),
+    Reported(step="read", attempt=1, report=reported("secret")),
+]
+MAY_I = Question(
+    id="4f2a91c0ffee", path="/pay#1", asks="approval", of="boss", prompt="May I?", subject={"sum": 3}, digest="d",
+    answer_schema={},
+)  # fmt: skip
+PAUSE: list[Happening] = [Asked(path="/pay#1", question=MAY_I), Parked(questions=(MAY_I.id,))]
+
+
+def served(runs: Told, settings: Settings | None = None) -> App:
+    """Serve these runs, at the time at which everything happens."""
+    return Router(routes(runs, settings or Settings(), lambda: BEGAN))
+
+
+def at_once(work: Callable[[], Awaitable[T]]) -> T:
+    """Do something in virtual time."""
+    result: T = trio.run(work, clock=trio.testing.MockClock(autojump_threshold=0))
+    return result
+
+
+def chat(runs: Told, settings: Settings | None = None, stays: float = 1e9, **fields: Any) -> Answer:
+    """Send a chat, and give back what was sent."""
+    body = {"model": "desk", "messages": [{"role": "user", "content": "Hi"}]} | fields
+    return at_once(lambda: ask(served(runs, settings), "POST", CHAT, json.dumps(body).encode(), stays=stays))
+
+
+def respond(runs: Told, settings: Settings | None = None, **fields: Any) -> Answer:
+    """Create a response, and give back what was sent."""
+    body = {"model": "desk", "input": "Hi"} | fields
+    return at_once(lambda: ask(served(runs, settings), "POST", RESPONSES, json.dumps(body).encode()))
+
+
+def read(answer: Answer) -> Any:
+    """Read a body."""
+    return json.loads(answer.body)
+
+
+def events(answer: Answer) -> list[tuple[str, Any]]:
+    """Read the events of a response, each with its name; what is not one line of each raises."""
+    found: list[tuple[str, Any]] = []
+    for frame in answer.body.decode().removesuffix("data: [DONE]\n\n").split("\n\n")[:-1]:
+        name, data = frame.split("\n")
+        found.append((name.removeprefix("event: "), json.loads(data.removeprefix("data: "))))
+    return found
+
+
+HEAD = f'data: {{"id":"chatcmpl-{RUN}","object":"chat.completion.chunk","created":1700000000,"model":"desk","choices":'
+
+
+def chunk(delta: str, finish: str = "null", more: str = "") -> str:
+    """Write a chunk as it must be."""
+    return f'{HEAD}[{{"index":0,"delta":{delta},"logprobs":null,"finish_reason":{finish}}}]{more}}}\n\n'
+
+
+TOLD = ',"echelon":{"run":"run-7","outcome":"delivered","why":null}'
+
+
+def test_a_stream_is_these_bytes() -> None:
+    """Usage that nobody asked for would be a chunk without choices, and an `id:` would break the next comment."""
+    answer = chat(Told([*WORK, SPENT, done("All is well.")]), stream=True)
+    assert answer.body.decode() == (
+        chunk('{"role":"assistant","content":""}')
+        + chunk('{"reasoning_content":"plan: read (reader)\\n"}')
+        + chunk('{"reasoning_content":"read: handed to reader\\n"}')
+        + chunk('{"reasoning_content":"read: done\\n"}')
+        + chunk('{"content":"All is well."}')
+        + chunk("{}", '"stop"', TOLD)
+        + "data: [DONE]\n\n"
+    )
+    assert answer.headers == {
+        "content-type": "text/event-stream; charset=utf-8",
+        "cache-control": "no-cache, no-transform",
+        "x-accel-buffering": "no",
+        "x-echelon-run": RUN,
+    }
+
+
+def test_usage_that_is_asked_for_is_in_every_chunk_and_its_value_in_the_last() -> None:
+    """The last has an empty list of choices, not none."""
+    answer = chat(Told([SPENT, done("Yes.")]), stream=True, stream_options={"include_usage": True})
+    usage = (
+        '"usage":{"prompt_tokens":10,"completion_tokens":5,"total_tokens":15,'
+        '"prompt_tokens_details":{"cached_tokens":2,"cache_write_tokens":0},'
+        '"completion_tokens_details":{"reasoning_tokens":0}}'
+    )
+    assert answer.body.decode() == (
+        chunk('{"role":"assistant","content":""}', more=',"usage":null')
+        + chunk('{"content":"Yes."}', more=',"usage":null')
+        + chunk("{}", '"stop"', f',"usage":null{TOLD}')
+        + f"{HEAD}[],{usage}}}\n\n"
+        + "data: [DONE]\n\n"
+    )
+
+
+def test_what_the_root_says_is_sent_as_it_says_it() -> None:
+    """Where it is sure to be the answer; nothing is said twice."""
+    said: list[Happening] = [SPEAKS, Delta("", "All is "), Delta("/elsewhere#1", "no"), Delta("", "well."), SPENT]
+    answer = chat(Told([*said, done("All is well.")]), stream=True)
+    assert [json.loads(frame[6:])["choices"][0]["delta"] for frame in answer.frames[:3]] == [
+        {"role": "assistant", "content": ""}, {"content": "All is "}, {"content": "well."},
+    ]  # fmt: skip
+    assert b'"content":"All is well."' not in answer.body
+
+
+def test_no_client_is_asked_to_call_a_tool() -> None:
+    """A finish reason of `tool_calls` would be a demand; a delta of one without its index would be garbled."""
+    for answer in (chat(Told([*WORK, done("x")]), stream=True), chat(Told([*WORK, done("x")]))):
+        assert b"tool_calls" not in answer.body
+
+
+@pytest.mark.parametrize(
+    ("mode", "beat"),
+    [("comment", b": still there\n\n"), ("empty", chunk("{}").encode()), ("off", None)],
+)
+def test_silence_is_broken_as_it_is_set(mode: Any, beat: bytes | None) -> None:
+    """Every fifteen seconds of it; a heartbeat in the place of data would be no JSON."""
+    answer = chat(Told([40.0, done("Yes.")]), Settings(heartbeat=mode), stream=True)
+    assert [frame for frame in answer.frames if frame == beat] == ([beat] * 2 if beat else [])
+    assert b"data: :" not in answer.body
+    assert b"id: " not in answer.body
+
+
+def test_no_heartbeat_where_something_happens() -> None:
+    """Silence is measured from the last that was sent."""
+    busy: list[Happening] = [piece for event in WORK for piece in (10.0, event)]
+    assert b"still there" not in chat(Told([*busy, done("Yes.")]), stream=True).body
+
+
+def test_a_response_has_no_empty_event_to_send() -> None:
+    """Where comments are not wanted, nothing is sent."""
+    counts: list[tuple[Heartbeat, int]] = [("comment", 2), ("empty", 0)]
+    for mode, count in counts:
+        answer = respond(Told([40.0, done("Yes.")]), Settings(heartbeat=mode), stream=True)
+        assert answer.body.count(b": still there\n\n") == count
+        assert len(answer.frames) == count + 2
+
+
+def test_the_ladder_of_a_response_is_whole() -> None:
+    """A part that was not added breaks clients; each name equals its type; there is no `id:`, and [DONE] is last."""
+    answer = respond(Told([*WORK, SPENT, done("All is well.")]), stream=True)
+    told = events(answer)
+    assert all(name == data["type"] for name, data in told)
+    assert [data["sequence_number"] for _, data in told] == list(range(len(told)))
+    summary = ["part.added", "text.delta", "text.done", "part.done"]
+    assert [name.removeprefix("response.") for name, _ in told] == [
+        "created", "in_progress", "output_item.added", *(f"reasoning_summary_{kind}" for kind in summary * 3),
+        "output_item.done", "output_item.added", "content_part.added", "output_text.delta", "output_text.done",
+        "content_part.done", "output_item.done", "completed",
+    ]  # fmt: skip
+    assert answer.body.endswith(b"\n\ndata: [DONE]\n\n")
+    assert b"\nid:" not in answer.body
+    added, done_ = ([data for name, data in told if name.endswith(f"output_item.{kind}")] for kind in ("added", "done"))
+    assert [one["item"]["id"] for one in added] == [one["item"]["id"] for one in done_] == [f"rs_{RUN}", f"msg_{RUN}"]
+    assert told[-1][1]["response"]["output"] == [one["item"] for one in done_]
+
+
+def test_an_event_of_a_response_is_these_bytes() -> None:
+    """One line of a name, one line of data."""
+    frames = respond(Told([done("Yes.")]), stream=True).body.split(b"\n\n")
+    assert frames[4] == (
+        b'event: response.output_text.delta\ndata: {"type":"response.output_text.delta","sequence_number":4,'
+        b'"item_id":"msg_run-7","output_index":0,"content_index":0,"delta":"Yes.","logprobs":[]}'
+    )
+
+
+def test_a_whole_response_has_every_field_that_clients_require() -> None:
+    """Those that Open Responses lists, at the least."""
+    body = read(respond(Told([SPENT, done("Yes.")])))
+    required = (
+        "id object created_at completed_at status incomplete_details model previous_response_id instructions output "
+        "error tools tool_choice truncation parallel_tool_calls text top_p presence_penalty frequency_penalty "
+        "top_logprobs temperature reasoning user usage max_output_tokens max_tool_calls store background service_tier "
+        "metadata safety_identifier prompt_cache_key"
+    )
+    assert set(required.split()) <= body.keys()
+    assert body["id"] == f"resp_{RUN}"
+    assert body["usage"]["input_tokens_details"] == {"cached_tokens": 2, "cache_write_tokens": 0}
+
+
+@pytest.mark.parametrize("kind", ["overloaded", "rate_limited", "auth", "timeout", "defect"])
+def test_a_failure_of_the_service_is_told_not_to_be_tried_again(kind: Any) -> None:
+    """A client would order the same run twice more."""
+    answer = chat(Told([failed(kind)]))
+    assert answer.status >= 500
+    assert answer.headers["x-should-retry"] == "false"
+    assert read(answer)["error"].keys() == {"message", "type", "param", "code"}
+    assert b"swordfish" not in answer.body
+
+
+def test_an_error_after_the_status_is_an_event() -> None:
+    """Of each API's own kind."""
+    answer = chat(Told([failed("overloaded")]), stream=True)
+    assert answer.frames[-1] == (
+        b'data: {"error":{"message":"A model that the team needs is overloaded just now. (run run-7)",'
+        b'"type":"server_error","param":null,"code":"overloaded"}}\n\ndata: [DONE]\n\n'
+    )
+    full = JournalError("the disk is full")
+    broken = respond(Told([full, full]), stream=True)
+    assert broken.frames[-1] == (
+        b'event: error\ndata: {"type":"error","sequence_number":2,"code":null,'
+        b'"message":"The journal cannot be read or written just now.","param":null}\n\ndata: [DONE]\n\n'
+    )
+
+
+def test_a_run_that_breaks_off_is_an_error() -> None:
+    """Nobody takes half an answer for a whole one."""
+    assert chat(Told([])).status == 500
+    assert b'"error"' in chat(Told([]), stream=True).frames[-1]
+    assert b'"type":"error"' in respond(Told([]), stream=True).frames[-1]
+
+
+def test_one_who_cannot_keep_up_goes_on_where_it_was_let_go() -> None:
+    """Without a gap, and without a moment in which nobody watches."""
+    runs = Told([*WORK[:2], JournalError("let go"), *WORK[2:], done("Yes.")])
+    answer = chat(runs, stream=True)
+    assert answer.body.count(b"reasoning_content") == 3
+    assert answer.body.endswith(b"data: [DONE]\n\n")
+    assert runs.log == ["came", "came", "left", "left"]
+
+
+@pytest.mark.parametrize("stream", [True, False])
+def test_a_client_that_hangs_up_watches_no_more(stream: bool) -> None:  # noqa: FBT001 - a parameter of pytest
+    """Streaming or not; nothing is sent to nobody."""
+    runs = Told([*WORK, 100.0, done("Yes.")])
+    answer = chat(runs, stays=3.0, stream=stream)
+    assert runs.log == ["came", "left"]
+    assert b"Yes." not in answer.body
+    assert answer.status == (200 if stream else 0)
+
+
+def test_one_who_tries_again_is_given_time_to() -> None:
+    """A client that gave up on a whole answer comes back within seconds; until then its run is not left."""
+    runs = Told([4.0, done("Yes.")])
+    body = json.dumps({"model": "desk", "messages": [{"role": "user", "content": "Hi"}]}).encode()
+
+    async def work() -> Answer:
+        app = served(runs)
+        async with trio.open_nursery() as nursery:
+            first = {"x-stainless-retry-count": "0"}
+            nursery.start_soon(lambda: ask(app, "POST", CHAT, body, first, stays=3.0))
+            await trio.sleep(3.5)
+            assert runs.log == ["came"]
+        return await ask(app, "POST", CHAT, body, {"x-stainless-retry-count": "1"})
+
+    assert read(at_once(work))["choices"][0]["message"]["content"] == "Yes."
+    assert len(runs.orders) == 1
+
+
+def test_an_order_says_who_asks_and_in_which_thread() -> None:
+    """And what becomes of it if nobody listens."""
+    runs = Told([done("Yes.")])
+    body = json.dumps({"model": "desk", "messages": [{"role": "user", "content": "Hi"}]}).encode()
+    more = {"x-openwebui-chat-id": "c-1", "traceparent": "00-1-2-01"}
+    at_once(lambda: ask(served(runs, Settings(disconnect="detach")), "POST", CHAT, body, more))
+    (order,) = runs.orders
+    assert (order.team, order.principal, order.surface) == ("desk", "ada", "chat")
+    assert (order.thread, order.trace, order.disconnect) == ("x-openwebui-chat-id:c-1", "00-1-2-01", "detach")
+    runs = Told([done("Yes.")])
+    respond(runs, background=True)
+    assert runs.orders[0].disconnect == "detach"
+
+
+def test_a_title_is_no_task() -> None:
+    """What a front end asks behind the user's back begins nothing."""
+    runs = Told([])
+    title = '### Task:\nTitle!\n### Output:\nJSON format: { "title": "..." }\n<chat_history>\nUSER: Hi\n'
+    answer = chat(runs, messages=[{"role": "user", "content": title}], stream=True)
+    assert b'"content":"{\\"title\\":\\"Hi\\"}"' in answer.body
+    assert answer.body.endswith(b"data: [DONE]\n\n")
+    assert runs.orders == []
+
+
+def test_a_question_shows_all_that_is_asked_and_how_to_answer() -> None:
+    """With the run's id, and in a response as an item besides."""
+    text = (
+        '**boss** is asked: May I?\n\n```json\n{\n  "sum": 3\n}\n```\n\nAnswer **yes** or **no** (`no: reason`).\n\n'
+        "_(question 4f2a91c0ffee of run run-7)_"
+    )
+    answer = read(chat(Told(PAUSE)))
+    assert answer["choices"][0]["message"]["content"] == text
+    assert answer["choices"][0]["finish_reason"] == "stop"
+    *_, said, item = read(respond(Told(PAUSE)))["output"]
+    assert said["content"][0]["text"] == text
+    assert item == {
+        "type": "mcp_approval_request", "id": "mcpr_4f2a91c0ffee", "name": "boss", "server_label": "desk",
+        "arguments": '{"prompt":"May I?","subject":{"sum":3}}',
+    }  # fmt: skip
+
+
+def test_a_yes_in_a_plain_chat_goes_to_the_run_that_asks() -> None:
+    """And to no new one; what is said is the rest of that run."""
+    runs = Told(PAUSE, follows=[SPENT, done("Paid.")])
+    app = served(runs)
+    asked = [{"role": "user", "content": "Pay."}]
+
+    async def work() -> Any:
+        first = read(await ask(app, "POST", CHAT, json.dumps({"model": "desk", "messages": asked}).encode()))
+        said = [*asked, first["choices"][0]["message"], {"role": "user", "content": "Yes."}]
+        return read(await ask(app, "POST", CHAT, json.dumps({"model": "desk", "messages": said}).encode()))
+
+    second = at_once(work)
+    assert second["id"] == f"chatcmpl-{RUN}.2"
+    assert second["choices"][0]["message"]["content"] == "Paid."
+    assert second["usage"]["total_tokens"] == 15
+    assert len(runs.orders) == 1
