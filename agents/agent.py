@@ -19,7 +19,7 @@ from ..protocols.events import Recovered
 from ..protocols.messages import Failed, Failure, Handoff, In, Json, Out, Question, Report
 from ..protocols.once import once
 from ..protocols.shapes import Shape
-from .tools import Tool
+from .tools import ModelTool, Tool
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Agent(Generic[In, Out]):
         instructions: what the model is told before the payload.
         accepts: type of the payload; `str` is said as it is, anything else as JSON.
         returns: type of the output; `str` is taken as it is said, anything else must be JSON of that shape.
-        tools: `Tool`s, or typed functions, which become tools that write nothing.
+        tools: `Tool`s, tools of servers, or typed functions, which become tools that write nothing.
         models: first choice first; the next is asked where one fails for good; empty: inherited.
         description: for planners; "": the instructions.
         turns: model calls in one piece of work, at most.
@@ -39,7 +39,7 @@ class Agent(Generic[In, Out]):
         temperature: None: the provider's default.
         effort: how hard a reasoning model thinks; None: the provider's default.
         clearance: labels of data it may be given; None: any.
-        labels: labels its output carries beside those of its input.
+        labels: labels its output carries beside those of its input and of its tools.
     """
 
     name: str
@@ -47,7 +47,7 @@ class Agent(Generic[In, Out]):
     _: KW_ONLY
     accepts: type[In]
     returns: type[Out]
-    tools: Sequence[Tool | Any] = ()
+    tools: Sequence[ModelTool | Any] = ()
     models: Sequence[Model] = ()
     description: str = ""
     turns: int = 16
@@ -58,13 +58,13 @@ class Agent(Generic[In, Out]):
     labels: frozenset[str] = frozenset()
 
     @once
-    def toolbox(self) -> dict[str, Tool]:
+    def toolbox(self) -> dict[str, ModelTool]:
         """Its tools by name.
 
         Raises:
             UsageError: two tools have the same name.
         """
-        tools = [one if isinstance(one, Tool) else Tool(one) for one in self.tools]
+        tools: list[ModelTool] = [Tool(one) if callable(one) else one for one in self.tools]
         box = {tool.name: tool for tool in tools}
         if len(box) < len(tools):
             raise UsageError(f"agent {self.name!r}: two of its tools have the same name: {[t.name for t in tools]}")
@@ -80,7 +80,7 @@ class Agent(Generic[In, Out]):
             returns=Shape(self.returns),
             writes=any(tool.effect for tool in self.toolbox.values()),
             clearance=self.clearance,
-            labels=self.labels,
+            labels=self.labels.union(*(tool.labels for tool in self.toolbox.values())),
         )
 
     @once
@@ -137,7 +137,7 @@ class Agent(Generic[In, Out]):
 class _Tools:
     """Runs the tool calls of one conversation."""
 
-    def __init__(self, toolbox: dict[str, Tool], context: Context) -> None:
+    def __init__(self, toolbox: dict[str, ModelTool], context: Context) -> None:
         self._toolbox = toolbox
         self._context = context
         self._counts: Counter[str] = Counter()

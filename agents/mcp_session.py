@@ -12,7 +12,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import KW_ONLY, dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Protocol, Self, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, Protocol, Self, cast
 
 import anyio
 import anyio.abc
@@ -110,7 +110,12 @@ class Address:
             yield streams
 
 
-Server: TypeAlias = Program | Address
+class Server(Protocol):
+    """Where a server is: a `Program`, an `Address`, or whatever else knows a way to one."""
+
+    def transport(self) -> Any:
+        """What the SDK's client connects to."""
+        ...
 
 
 class Check(Protocol):
@@ -127,6 +132,7 @@ class Request:
 
     tool: str
     arguments: Mapping[str, Json]
+    writes: bool
     key: str = ""
     """Idempotency key; "": it has none."""
     seconds: float = 60.0
@@ -134,6 +140,9 @@ class Request:
 
 class Session:
     """Calls the tools of a server.
+
+    Before what writes is called, what the server offers is looked at again; what only reads is called once more in a
+    new session if the old one broke.
 
     Args:
         name: what the program calls the server.
@@ -162,7 +171,7 @@ class Session:
         group, self._group = self._group, None
         self._over.set()
         if group is not None:
-            await group.__aexit__(kind, error, traceback)
+            await group.__aexit__(None, None, None)  # an error of the block passes as it is: the group would wrap it
 
     async def open(self) -> None:
         """Open the session now; in a block only.
@@ -182,12 +191,18 @@ class Session:
             RefusedError: the server refused the call.
             UsageError: what the server offers will not do.
         """
-        if self._group is not None:
-            return await self._called(await self._kept(), request)
-        async with AsyncExitStack() as stack:
-            with anyio.fail_after(OPENING_SECONDS):
-                client = await stack.enter_async_context(self._opened())
+        if self._group is None:
+            async with Session(self._name, self._server, self._check) as session:
+                return await session.call(request)
+        client = await self._kept()
+        if request.writes:
+            return await self._called(await self._looked_at(client), request)
+        try:
             return await self._called(client, request)
+        except UnansweredError:
+            if self._client is not None:
+                raise
+            return await self._called(await self._kept(), request)
 
     async def _kept(self) -> Client:
         async with self._lock:
@@ -197,23 +212,40 @@ class Session:
                 raise UnreachableError(f"the session with MCP server {self._name!r} is closed")
             return self._client
 
+    async def _looked_at(self, client: Client) -> Client:
+        """A session in which what the server offers was looked at right now."""
+        from mcp import MCPError
+
+        try:
+            self._check(await offered(client))
+        except MCPError:
+            self._drop(client)
+            return await self._kept()
+        return client
+
+    def _drop(self, client: Client) -> None:
+        """Have the next call open a session of its own."""
+        if self._client is client:
+            self._client = None
+            self._over.set()
+
     async def _keep(self, task_status: anyio.abc.TaskStatus[None]) -> None:
         """Hold a session open until it is over; a session that breaks ends nothing else."""
         over = self._over = anyio.Event()
-        begun = False
+        client: Client | None = None
         try:
             async with AsyncExitStack() as stack:
                 with anyio.fail_after(OPENING_SECONDS):
-                    self._client = await stack.enter_async_context(self._opened())
-                begun = True
+                    client = self._client = await stack.enter_async_context(self._opened())
                 task_status.started()
                 await over.wait()
         except Exception as error:
-            if not begun:
+            if client is None:
                 raise _reason(self._name, error) from error
             logger.warning("the session with MCP server %r broke: %s", self._name, type(_first(error)).__name__)
         finally:
-            self._client = None
+            if client is not None:
+                self._drop(client)
 
     @asynccontextmanager
     async def _opened(self) -> AsyncGenerator[Client]:
@@ -237,7 +269,7 @@ class Session:
             )
         except MCPError as error:
             if error.code == CONNECTION_CLOSED:
-                self._over.set()
+                self._drop(client)
             if error.code in (CONNECTION_CLOSED, INTERNAL_ERROR, REQUEST_TIMEOUT):
                 why = "took too long" if error.code == REQUEST_TIMEOUT else "broke off"
                 raise UnansweredError(f"the call {why}") from error

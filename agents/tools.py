@@ -7,7 +7,7 @@ import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import KW_ONLY, dataclass
 from functools import partial
-from typing import Any, cast, get_type_hints
+from typing import Any, Protocol, cast, get_type_hints
 
 import anyio
 import anyio.to_thread
@@ -36,6 +36,43 @@ class Key:
     value: str
 
 
+class ModelTool(Protocol):
+    """What a model may call: a `Tool`, or a tool of a server."""
+
+    @property
+    def name(self) -> str:
+        """What the model calls it by."""
+        ...
+
+    @property
+    def effect(self) -> bool:
+        """Whether it changes the world."""
+        ...
+
+    @property
+    def labels(self) -> frozenset[str]:
+        """Labels that its results carry."""
+        ...
+
+    @property
+    def card(self) -> ToolCard:
+        """The tool as the model sees it."""
+        ...
+
+    @property
+    def definition(self) -> Json:
+        """What a resumed run compares."""
+        ...
+
+    def called(self, arguments: str) -> Effect[str]:
+        """One call as an effect; the result is text for the model.
+
+        Raises:
+            ShapeError: the arguments do not fit; says which and how.
+        """
+        ...
+
+
 @dataclass(frozen=True)
 class Tool:
     """A function with what a model must know of it.
@@ -48,6 +85,7 @@ class Tool:
             idempotency key), or fail.
         seconds: time limit of one call.
         usd: price of one call, in USD; it is reserved and booked.
+        labels: what its results carry, and so whatever an agent says that has it.
 
     Raises:
         UsageError: a parameter has no annotation.
@@ -59,6 +97,7 @@ class Tool:
     on_unknown: OnUnknown = "ask"
     seconds: float = 60.0
     usd: float = 0.0
+    labels: frozenset[str] = frozenset()
 
     @once
     def name(self) -> str:
@@ -137,6 +176,7 @@ def tool(
     on_unknown: OnUnknown = "ask",
     seconds: float = 60.0,
     usd: float = 0.0,
+    labels: frozenset[str] = frozenset(),
 ) -> Any:
     """Make a typed function a tool; see `Tool`.
 
@@ -152,7 +192,7 @@ def tool(
         >>> pay.card.parameters["properties"]["cents"]["description"]
         'the amount'
     """
-    made = partial(Tool, effect=effect, on_unknown=on_unknown, seconds=seconds, usd=usd)
+    made = partial(Tool, effect=effect, on_unknown=on_unknown, seconds=seconds, usd=usd, labels=labels)
     return made if function is None else made(function)
 
 

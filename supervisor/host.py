@@ -13,10 +13,9 @@ from __future__ import annotations
 
 import logging
 import secrets
-from collections import Counter, defaultdict
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from types import TracebackType
 from typing import Self
 
@@ -24,41 +23,24 @@ import anyio
 
 from ..protocols.contracts import Card, Worker
 from ..protocols.conversation import Delta, digest_of
-from ..protocols.errors import AnswerError, CrowdedError, JournalError, UnknownRunError
-from ..protocols.events import Cancelled, EffectFailed, EffectFinished, Event, RunEnded
+from ..protocols.errors import AnswerError, JournalError
+from ..protocols.events import Cancelled
 from ..protocols.gateway.runs import Order, Seen, Standing, Tally
-from ..protocols.messages import NOTHING_USED, Answer, Budget, Json
+from ..protocols.messages import Answer, Json
 from ..protocols.storage import Archive, RunStatus
 from .answers import answer, history, verified_entries
-from .drive import DEFAULTS, NO_LIMITS, OnChange, Settings, begin, take_up
-from .live import Live, seen
-from .log import Entry, Log, status_after
+from .drive import DEFAULTS, Settings, begin
+from .driving import USUAL, Drives, Limits
+from .live import seen
+from .log import Entry
+from .register import Register
 from .roster import Roster
 from .standing import Origin, standing, tags_of
 from .watching import Watcher
 
+__all__ = ["Host", "Limits"]
+
 logger = logging.getLogger(__name__)
-
-KEPT = 4_096
-"""Standings of runs at rest that are remembered at most."""
-KEPT_BYTES = 16 * 1024
-"""Of a run's last event, beyond which its standing is not remembered."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Limits:
-    """What a host allows."""
-
-    runs: int = 32
-    """Driven at the same moment; an order beyond is refused, an answered run waits for its turn."""
-    budget: Budget = NO_LIMITS.model_copy(update={"seconds": 3_600.0})
-    """Of each run, beside those of its team."""
-    drain: float = 20.0
-    """Seconds that runs under way are given when the host ends."""
-    listen: float | None = 2.0
-    """Seconds between looks at the inbox for answers that other processes left; None: only one, at the start."""
-    on_change: OnChange = "refuse"
-    """What becomes of runs whose team's definitions have changed since they began."""
 
 
 class Host:
@@ -77,7 +59,7 @@ class Host:
         teams: Mapping[str, Worker],
         store: Archive,
         settings: Settings = DEFAULTS,
-        limits: Limits = Limits(),
+        limits: Limits = USUAL,
         origins: Mapping[str, str] | None = None,
     ) -> None:
         self._roster = Roster(teams)
@@ -85,19 +67,9 @@ class Host:
         self._settings = settings
         self._limits = limits
         self._loaded_from = dict(origins or {})
-        self._origins: dict[str, Origin] = {}
-        """Who asked for each run, by its id: all that is kept of a run at rest."""
-        self._threads: defaultdict[str, list[str]] = defaultdict(list)
-        """The runs of each thread, the first one first."""
-        self._parked: set[str] = set()
-        self._live: dict[str, Live] = {}
+        self._register = Register()
+        self._drives = Drives(self._roster, self._register, store, settings, limits)
         self._beginning: dict[str, anyio.Event] = {}
-        self._standings: dict[str, Standing] = {}
-        self._admissions = 0
-        self._slots = anyio.Semaphore(limits.runs)
-        self._turned: Counter[RunStatus] = Counter()
-        self._spent = NOTHING_USED
-        self._closing = self._left = False
 
     @property
     def teams(self) -> Mapping[str, Card]:
@@ -107,8 +79,7 @@ class Host:
     @property
     def tally(self) -> Tally:
         """What has been done since this host began."""
-        limit = 0 if self._closing else self._limits.runs
-        return Tally(active=len(self._live), limit=limit, turned=dict(self._turned), usage=self._spent)
+        return self._drives.tally
 
     async def __aenter__(self) -> Self:
         """Find the runs of these teams, and take up those that were under way.
@@ -120,17 +91,14 @@ class Host:
         for first in await self._store.firsts():
             origin = Origin.of(first)
             if origin is not None and origin.team in self._roster.cards:
-                self._register(first.run, origin)
+                self._register.enter(first.run, origin)
         summaries = await self._store.runs()
-        self._ears = anyio.CancelScope()
-        self._group = anyio.create_task_group()
-        await self._group.__aenter__()
+        await self._drives.__aenter__()
         for summary in summaries:
-            if summary.run in self._origins and summary.status == "waiting":
-                self._parked.add(summary.run)
-            elif summary.run in self._origins and summary.status == "running":
-                self._enlist(summary.run)
-        self._group.start_soon(self._listen)
+            if summary.run in self._register and summary.status == "waiting":
+                self._register.parked.add(summary.run)
+            elif summary.run in self._register and summary.status == "running":
+                self._drives.take_up(summary.run)
         return self
 
     async def __aexit__(
@@ -140,73 +108,46 @@ class Host:
         try:
             await self.drain(self._limits.drain if error is None else 0.0)
         finally:
-            self._leave()
-            await self._group.__aexit__(None, None, None)
+            await self._drives.__aexit__(kind, error, traceback)
 
     async def drain(self, seconds: float) -> None:
         """Begin nothing more, give what is under way some time, and leave the rest to the next host."""
-        self._closing = True
-        with anyio.move_on_after(seconds):
-            for live in list(self._live.values()):
-                await live.over.wait()
-        self._leave()
-
-    def _leave(self) -> None:
-        """End every drive as a crash would: nothing is called off."""
-        self._closing = self._left = True
-        self._ears.cancel()
-        for live in list(self._live.values()):
-            live.leave_off()
+        await self._drives.drain(seconds)
 
     async def begin(self, order: Order) -> str:
         """Begin the run of an order, durably, and give its id; a known order's run is given as it is."""
         run = _id_of(order)
         while (other := self._beginning.get(run)) is not None:
             await other.wait()
-        if run in self._origins:
+        if run in self._register:
             return run
         worker, task = self._roster.assign(order.team, order.task)
         settings = replace(self._settings, tags=tags_of(order), origin=self._loaded_from.get(order.team, ""))
-        self._take_slot()
         self._beginning[run] = anyio.Event()
         try:
-            drive = begin(worker, task, self._store, self._limits.budget, run, None, settings)
-            with anyio.CancelScope(shield=True):  # what is written must be driven, even if the caller hangs up
-                await drive.log.flush()
-        except BaseException:
-            self._slots.release()
-            raise
+            with self._drives.slot():
+                drive = begin(worker, task, self._store, self._limits.budget, run, None, settings)
+                with anyio.CancelScope(shield=True):  # what is written must be driven, even if the caller hangs up
+                    await drive.log.flush()
         finally:
             self._beginning.pop(run).set()
-        self._register(run, Origin.from_order(order, worker.card.name, drive.log.entries[0].at))
-        self._turned["running"] += 1
-        live = self._enlist(run)
-        live.holds_slot = True
-        live.load(drive)
+        self._register.enter(run, Origin.from_order(order, worker.card.name, drive.log.entries[0].at))
+        self._drives.begin(run, drive)
         return run
-
-    def _take_slot(self) -> None:
-        """Raise CrowdedError unless one more run may be driven."""
-        if self._closing:
-            raise CrowdedError(0)
-        try:
-            self._slots.acquire_nowait()
-        except anyio.WouldBlock:
-            raise CrowdedError(self._limits.runs) from None
 
     @asynccontextmanager
     async def watch(self, run_id: str, *, after: int = 0) -> AsyncGenerator[AsyncIterator[Seen | Delta]]:
         """Every event with a higher seq, from the journal and then as they are written, with text between."""
-        self._origin(run_id)
-        if run_id not in self._live:
+        self._register.origin(run_id)
+        if run_id not in self._drives.live:
             past = seen(await history(self._store, run_id))
-            if run_id not in self._live:  # nor was it taken up meanwhile
+            if run_id not in self._drives.live:  # nor was it taken up meanwhile
                 watcher = Watcher(after)
                 watcher.recall(past)
                 watcher.end()
                 yield watcher
                 return
-        live = self._live[run_id]
+        live = self._drives.live[run_id]
         watcher = live.attach(after)
         try:
             yield watcher
@@ -215,20 +156,17 @@ class Host:
 
     async def standing(self, run_id: str) -> Standing:
         """How a run stands, as journalled."""
-        origin = self._origin(run_id)
-        live = self._live.get(run_id)
-        if live is not None and live.entries:
-            return standing(run_id, origin, live.entries, frozenset(live.given))
-        if live is None and (kept := self._standings.get(run_id)) is not None:
-            return kept
-        mark = self._admissions
-        records = await self._store.read(run_id)
+        origin, live = self._register.origin(run_id), self._drives.live.get(run_id)
         given = frozenset(live.given) if live is not None else frozenset[str]()
+        if live is not None and live.entries:
+            return standing(run_id, origin, live.entries, given)
+        if live is None and (known := self._register.recalled(run_id)) is not None:
+            return known
+        changes = self._register.changes
+        records = await self._store.read(run_id)
         found = standing(run_id, origin, verified_entries(run_id, records), given)
-        if live is None and mark == self._admissions and len(records[-1].body) <= KEPT_BYTES:
-            self._standings[run_id] = found
-            if len(self._standings) > KEPT:
-                self._standings.pop(next(iter(self._standings)))
+        if live is None:
+            self._register.remember(found, records[-1], changes)
         return found
 
     async def find(
@@ -236,8 +174,8 @@ class Host:
     ) -> Sequence[Standing]:
         """Runs of this host's teams, the most recently updated first; ones that cannot be read are left out."""
         found: list[Standing] = []
-        for run in self._candidates(thread, status):
-            if principal not in ("", self._origins[run].principal):
+        for run in self._register.candidates(thread, status, self._drives.live):
+            if principal not in ("", self._register.origin(run).principal):
                 continue
             try:
                 stands = await self.standing(run)
@@ -248,15 +186,9 @@ class Host:
                 found.append(stands)
         return sorted(found, key=lambda stands: (-stands.updated, stands.run))
 
-    def _candidates(self, thread: str, status: RunStatus | None) -> Sequence[str]:
-        """Runs that may be what is looked for, without a look at their events."""
-        if thread:
-            return tuple(self._threads.get(thread, ()))
-        return tuple(self._parked | self._live.keys()) if status == "waiting" else tuple(self._origins)
-
     async def events(self, run_id: str) -> Sequence[Seen]:
         """Everything that has happened so far."""
-        self._origin(run_id)
+        self._register.origin(run_id)
         return seen(await self._entries(run_id))
 
     async def answer(
@@ -267,7 +199,7 @@ class Host:
         A value that is not of the asked shape is not taken, and neither is any answer to a run that could not go on
         with it: the question stays open.
         """
-        origin = self._origin(run_id)
+        origin = self._register.origin(run_id)
         events = [entry.event for entry in await self._entries(run_id)]
         if isinstance(events[-1], Cancelled):
             raise AnswerError(f"run {run_id!r} was called off: {events[-1].reason}")
@@ -275,131 +207,25 @@ class Host:
         try:
             given = await answer(self._store, run_id, question_id, approved=approved, by=by, value=value, note=note)
         finally:  # an answer that is taken must wake the run, even if the caller hangs up meanwhile
-            if not self._closing:
-                live = self._live.get(run_id) or self._enlist(run_id)
+            if not self._drives.closing:
+                live = self._drives.live.get(run_id) or self._drives.take_up(run_id)
                 live.again = True
-        if run_id in self._live:
-            self._live[run_id].given.add(question_id)
+        if run_id in self._drives.live:
+            self._drives.live[run_id].given.add(question_id)
         return given
 
     async def cancel(self, run_id: str, *, reason: str) -> None:
         """Call a run off, and wait until the journal says so; one that is over stays as it is."""
-        live = self._live.get(run_id)
+        live = self._drives.live.get(run_id)
         if live is None and (await self.standing(run_id)).status in ("running", "waiting"):
-            live = self._live.get(run_id) or self._enlist(run_id)
+            live = self._drives.live.get(run_id) or self._drives.take_up(run_id)
         if live is not None:
             live.call_off(reason)
             await live.over.wait()
 
-    def _register(self, run: str, origin: Origin) -> None:
-        self._origins[run] = origin
-        if origin.thread:
-            self._threads[origin.thread].append(run)
-
-    def _origin(self, run: str) -> Origin:
-        if run not in self._origins:
-            raise UnknownRunError(run)
-        return self._origins[run]
-
     async def _entries(self, run: str) -> Sequence[Entry]:
-        live = self._live.get(run)
+        live = self._drives.live.get(run)
         return (live.entries if live is not None else ()) or await history(self._store, run)
-
-    async def _listen(self) -> None:
-        """Wake parked runs whose answers were left by other processes, or before this host began."""
-        mark, seconds = 0, self._limits.listen
-        with self._ears:
-            while True:
-                mark = await self._wake(mark)
-                if seconds is None:
-                    return
-                await anyio.sleep(seconds)
-
-    async def _wake(self, mark: int) -> int:
-        """Take up what got an answer after signal number `mark`; gives the number of the last one."""
-        try:
-            last, runs = await self._store.signalled(mark) if self._parked else (mark, ())
-        except JournalError as error:
-            logger.error("the inbox cannot be read: %s", error)  # noqa: TRY400 - it says who, what and why
-            return mark
-        for run in runs:
-            if (live := self._live.get(run)) is not None:
-                live.again = True
-            elif run in self._parked:
-                self._enlist(run)
-        return last
-
-    def _enlist(self, run: str) -> Live:
-        """Drive a run in the background; where there is nothing to do, it comes to rest again."""
-        live = self._live[run] = Live(run, self._origins[run], self._notice)
-        self._admissions += 1
-        self._standings.pop(run, None)
-        self._group.start_soon(self._follow, live)
-        if self._left:
-            live.leave_off()
-        return live
-
-    async def _follow(self, live: Live) -> None:
-        """Drive a run until it rests; whatever becomes of it, the other runs go on."""
-        broken: JournalError | None = None
-        try:
-            with live.scope:
-                if not live.holds_slot:
-                    await self._slots.acquire()
-                    live.holds_slot = True
-                await self._drive(live)
-            if live.reason is not None:
-                await self._write_off(live, live.reason)
-        except Exception as error:
-            logger.exception("run %s broke off", live.run, exc_info=error)
-            broken = JournalError(f"run {live.run!r} broke off; the server's log says why")
-            broken.__cause__ = error
-        finally:
-            self._rest(live, broken)
-
-    async def _drive(self, live: Live) -> None:
-        worker = self._roster.worker(live.origin)
-        while True:
-            drive = live.drive
-            if drive is None or live.again:
-                live.again = False
-                drive, report = await take_up(
-                    worker, live.run, self._store, self._limits.on_change, None, self._settings
-                )
-                live.load(drive)
-                if report is not None:
-                    return
-            await drive.go()
-            live.release()
-            if not live.again:
-                return
-
-    async def _write_off(self, live: Live, reason: str) -> None:
-        """See to it that the journal says that a run was called off, unless it is over."""
-        with anyio.CancelScope(shield=True):
-            records = await self._store.read(live.run)
-            log = Log(live.run, self._store, self._settings.clock)
-            log.load(verified_entries(live.run, records), records[-1])
-            if not isinstance(log.entries[-1].event, RunEnded | Cancelled):
-                log.write(Cancelled(reason=reason))
-                await log.flush()
-                self._notice(log.entries[-1].event)
-            live.recall(log.entries)
-
-    def _rest(self, live: Live, broken: JournalError | None) -> None:
-        if live.holds_slot:
-            self._slots.release()
-        live.end(broken)
-        del self._live[live.run]
-        if live.entries:
-            waits = status_after(live.entries[-1].event) == "waiting" and live.reason is None
-            (self._parked.add if waits else self._parked.discard)(live.run)
-
-    def _notice(self, event: Event) -> None:
-        if isinstance(event, EffectFinished | EffectFailed):
-            self._spent = self._spent + event.usage
-        if (status := status_after(event)) != "running":
-            self._turned[status] += 1
 
 
 def _id_of(order: Order) -> str:

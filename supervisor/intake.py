@@ -30,6 +30,7 @@ from ..protocols.once import once
 from ..protocols.shapes import Shape
 from .driver import accepted, guarded
 from .plans.schemas import described
+from .supervisor import Supervisor
 
 MOST_QUESTIONS = 8
 TEXT = Shape(str)
@@ -144,6 +145,17 @@ class Intake(Generic[In, Out]):
         if told.type != "waiting":
             _emit_once(context, Reported(path=context.path, step=card.name, attempt=1, report=told))
         return report
+
+
+def intake_of(team: Worker[In, Out]) -> Intake[In, Out]:
+    """The intake of a team, which asks the team's own models, if it has any."""
+    return Intake(team, models=team.models if isinstance(team, Supervisor) else ())
+
+
+def as_begun(team: Worker, name: str) -> Worker:
+    """Who works on a run that was begun with a worker of this name: the team's intake, or the team itself."""
+    intake = intake_of(team)
+    return intake if intake.card.name == name else team
 
 
 def _nothing(kind: str) -> Failure:

@@ -119,8 +119,9 @@ class Live:
         self.scope.cancel()
 
     def end(self, error: JournalError | None = None) -> None:
-        """Nothing more is told."""
-        self.release()
+        """Nothing more is told; after an error, nobody knows whether an end that was held back is durable."""
+        if error is None:
+            self.release()
         for watcher in self._watchers:
             watcher.end(error)
         self.over.set()

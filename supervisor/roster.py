@@ -13,11 +13,10 @@ from ..protocols.gateway.intake import task_in
 from ..protocols.messages import Json, Question
 from .answers import open_questions
 from .hierarchy import changed, definitions, members
-from .intake import Intake
+from .intake import intake_of
 from .plans.assignable import literal_misfit
 from .plans.parts import Part
 from .standing import Origin
-from .supervisor import Supervisor
 
 
 class Roster:
@@ -25,10 +24,7 @@ class Roster:
 
     def __init__(self, teams: Mapping[str, Worker]) -> None:
         self._teams = dict(teams)
-        self._intakes = {
-            name: Intake(team, models=team.models if isinstance(team, Supervisor) else ())
-            for name, team in self._teams.items()
-        }
+        self._intakes = {name: intake_of(team) for name, team in self._teams.items()}
         self.cards: Mapping[str, Card] = {name: team.card for name, team in self._teams.items()}
 
     def assign(self, team: str, task: Json) -> tuple[Worker, Any]:

@@ -18,11 +18,15 @@ import anyio
 import httpx2
 import pytest
 
+from echelon.cli.teams import load
+from echelon.protocols.gateway.conversation import Conversation
+from echelon.protocols.gateway.runs import Order
 from echelon.protocols.storage import RunSummary
+from echelon.supervisor.host import Host, Limits
 from echelon.supervisor.journal.lock import FileLock
 from echelon.supervisor.journal.sqlite import SqliteJournal
 
-from .commands import Say, refused, typing_in
+from .commands import Say, question, refused, typing_in
 
 ROOT = Path(__file__).resolve().parent.parent
 PATIENCE = 20.0
@@ -279,3 +283,27 @@ def test_a_key_file_that_is_none_is_said(say: Say) -> None:
     Path(".echelon/keys").write_text("nonsense\n", encoding="ascii")
     Path(".echelon/keys").chmod(0o600)
     refused(say("serve", "desk.py:desk", "--port", "0"), 2, "line 1: expected name:key")
+
+
+def test_a_run_that_a_chat_began_goes_on_by_command(say: Say) -> None:
+    """While nobody serves: the journal says that the team's intake was first, and the command finds it again."""
+    chat = Conversation.model_validate({"turns": [{"role": "user", "text": "hello"}]})
+
+    async def begin() -> str:
+        team = load("desk.py:counter")
+        limits, teams = Limits(drain=0.0, listen=None), {"counter": team.worker}
+        path = Path(".echelon/runs.db")
+        async with (
+            SqliteJournal(path) as store,
+            Host(teams, store, limits=limits, origins={"counter": team.origin}) as host,
+        ):
+            begun = await host.begin(Order(team="counter", task=chat, principal="ada", surface="chat"))
+            async with host.watch(begun) as told:
+                assert [one async for one in told]
+        return begun
+
+    run = anyio.run(begin)
+    asked = question(say)
+    said = say("approve", run, asked, "--by", "ada", "--value", '{"years": 7}', "--resume", "--json")
+    assert said.code == 0, said
+    assert said.document["output"] == {"years": 7}

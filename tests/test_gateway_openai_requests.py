@@ -42,16 +42,33 @@ MESSAGES = st.fixed_dictionaries(
     },
 )
 FIELDS = sorted({*ChatRequest.model_fields, *ResponseRequest.model_fields} - {"model", "messages", "input"})
-BODIES = st.fixed_dictionaries(
-    {"model": st.just("desk") | ANYTHING},
-    optional={
-        "messages": st.lists(MESSAGES, max_size=3) | ANYTHING,
-        "input": st.text(max_size=9) | st.lists(MESSAGES, max_size=3) | ANYTHING,
+TURNS: st.SearchStrategy[Any] = st.fixed_dictionaries(
+    {
+        "role": st.sampled_from(["user", "assistant", "system", "developer", "tool"]),
+        "content": st.none() | st.text(max_size=9) | st.just([{"type": "text", "text": "Hi"}]),
     }
-    | dict.fromkeys(FIELDS, ANYTHING),
+)
+"""Messages as they should be."""
+
+
+def body_of(model: Any, talk: Any, more: dict[str, Any]) -> Any:
+    """Put a request together."""
+    return {"model": model, "messages": talk, "input": talk} | more
+
+
+def then_hi(said: list[Any]) -> list[Any]:
+    """Say something at the end."""
+    return [*said, {"role": "user", "content": "Hi"}]
+
+
+BODIES = st.builds(
+    body_of,
+    st.just("desk") | st.just("desk:aside") | ANYTHING,
+    st.lists(TURNS, max_size=3).map(then_hi) | st.lists(MESSAGES, max_size=3) | ANYTHING,
+    st.dictionaries(st.sampled_from(FIELDS), ANYTHING, max_size=2),
 )
 HEADERS = st.dictionaries(
-    st.sampled_from(["idempotency-key", "x-stainless-retry-count", "x-thread-id", "traceparent", "content-type"]),
+    st.sampled_from(["idempotency-key", "x-stainless-retry-count", "x-thread-id", "traceparent"]),
     st.text(st.characters(min_codepoint=32, max_codepoint=255), max_size=12),
     max_size=2,
 )
@@ -176,7 +193,7 @@ def test_a_message_that_is_no_text_is_named_by_its_place() -> None:
 
 def test_a_team_says_which_shapes_it_cannot_answer_in() -> None:
     """Fields that it does not have; text where JSON is wanted."""
-    wanted = {"type": "object", "properties": {"n": {}, "mean": {}}, "required": ["n", "mean"]}
+    wanted: dict[str, Any] = {"type": "object", "properties": {"n": {}, "mean": {}}, "required": ["n", "mean"]}
     numbers, texts = card("w", returns=Shape(Number)), card("w", returns=Shape(str))
     assert misfit(numbers, "w", "text.format", {}) is None
     assert misfit(numbers, "w", "text.format", {"properties": {"n": {}}, "required": ["n"]}) is None

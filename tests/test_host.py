@@ -373,6 +373,20 @@ async def test_an_error_in_its_block_leaves_runs_as_a_crash_would(place: Place) 
         assert (await store.runs())[0].status == "running"
 
 
+async def test_a_host_that_is_cancelled_leaves_runs_as_a_crash_would(place: Place) -> None:
+    """As an interrupt does."""
+    gate = Gate()
+    begun = ""
+    with anyio.CancelScope() as scope:
+        async with hosting(place, gate.worker, drain=60.0) as host:
+            begun = await host.begin(order("gate"))
+            await gate.begun.wait()
+            scope.cancel()
+            await anyio.sleep_forever()
+    async with place() as store:
+        assert kinds([entry.event for entry in await history(store, begun)]) == ["run_started", "claimed"]
+
+
 async def test_an_archive_says_how_runs_began_and_what_got_signals(place: Place) -> None:
     """By run id; signals are counted, and told once."""
     async with place() as store:

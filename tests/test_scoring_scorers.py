@@ -15,8 +15,18 @@ from echelon.evals.scenario import Ending, Expectation, Header, Reference, Scena
 from echelon.evals.scorecard import Score
 from echelon.evals.scoring.endings import together
 from echelon.evals.scoring.judge import Judge
-from echelon.evals.scoring.scorers import AsRecorded, Attempt, Check, Expectations, Matches, Scorer, equal, unmet
-from echelon.protocols.events import Event, Parked, RunEnded
+from echelon.evals.scoring.scorers import (
+    AsRecorded,
+    Attempt,
+    Check,
+    Expectations,
+    Matches,
+    Mentions,
+    Scorer,
+    equal,
+    unmet,
+)
+from echelon.protocols.events import EffectFinished, Event, Parked, RunEnded
 from echelon.protocols.messages import Failed, Failure, Json
 from echelon.supervisor.runs import Entry
 
@@ -108,6 +118,15 @@ def test_a_reference_output_is_matched_leaf_by_leaf() -> None:
     more = delivered({"a": 1, "b": [1, 2], "c": {}, "d": 4})
     assert scored(Matches(), more, known).evidence == "has more than the reference"
     assert scored(Matches(extra=True), more, known).success == "yes"
+
+
+def test_texts_must_stand_in_some_answer_or_in_the_output() -> None:
+    known = scenario(Reference(mentions=("42", "Euro")))
+    reply = EffectFinished(path="", kind="model", n=0, digest="d", result={"text": "It costs 42."})
+    assert scored(Mentions(), [reply, *delivered("in EURO")], known).success == "yes"
+    partly = scored(Mentions(), delivered("in EURO"), known)
+    assert (partly.success, partly.value, partly.evidence) == ("no", 0.5, "nobody said '42'")
+    assert scored(Mentions(), delivered("42 Euro")).success == "unscored"
 
 
 def test_what_was_said_of_the_recorded_run_holds_only_of_the_same_ending() -> None:

@@ -58,9 +58,14 @@ def _trust(job: Job, name: str, what: str) -> None:
 
 
 def _scorers(job: Job) -> list[Scorer]:
-    from ..evals.scoring.scorers import AsRecorded, Expectations, Matches
+    from ..evals.scoring.scorers import AsRecorded, Expectations, Matches, Mentions
 
-    shipped: dict[str, Any] = {"expectations": Expectations, "matches": Matches, "as_recorded": AsRecorded}
+    shipped: dict[str, Any] = {
+        "expectations": Expectations,
+        "matches": Matches,
+        "mentions": Mentions,
+        "as_recorded": AsRecorded,
+    }
     found: list[Scorer] = [
         shipped[name]() if name in shipped else _own(job, name, list(shipped)) for name in job.scorers
     ]

@@ -61,7 +61,9 @@ def _add_eval(add: Add) -> None:
     parser.add_argument("--mode", choices=MODES, help="default: as the suite says")
     parser.add_argument("--scenario", action="append", default=[], metavar="NAME", help="only this one; repeatable")
     parser.add_argument("--tag", action="append", default=[], help="only scenarios with this tag; may be repeated")
-    parser.add_argument("--scorer", action="append", default=[], help="expectations, matches, as_recorded, module:name")
+    parser.add_argument(
+        "--scorer", action="append", default=[], help="expectations, matches, mentions, as_recorded, module:name"
+    )
     parser.add_argument(
         "--judge", metavar="FILE", help="criteria by which a model judges; recorded judgements are used"
     )

@@ -101,7 +101,9 @@ async def _answer(args: Namespace, screen: Screen, *, approved: bool) -> int:
         question = _question(told.questions, args.question, run_id)
         value = _value(args.value, question) if approved else None
         by = args.by or _user()
-        team = team_of(args, told.origin, run_id) if args.resume else None  # before the answer, which counts once
+        team = (
+            team_of(args, run_id, told.origin, told.worker) if args.resume else None
+        )  # before the answer, which counts once
         await answer(store, run_id, question.id, approved=approved, value=value, by=by, note=args.note)
     if team is not None:
         return await go_on(run_id, team, args, screen)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from argparse import Namespace
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from pydantic import ValidationError
@@ -14,6 +15,7 @@ from ..protocols.errors import JournalError, UsageError
 from ..protocols.events import RunStarted
 from ..protocols.messages import Budget
 from ..protocols.shapes import faults_of
+from ..supervisor.intake import as_begun
 from ..supervisor.journal.limits import check_run
 from ..supervisor.outcome import Outcome
 from ..supervisor.runs import OnChange, Settings, history, resume, run
@@ -48,7 +50,8 @@ async def resume_command(args: Namespace, screen: Screen) -> int:
     async with existing(args) as store:
         run_id = await find_run(store, args.run)
         first = (await history(store, run_id))[0].event
-        team = team_of(args, first.origin if isinstance(first, RunStarted) else "", run_id)
+        origin, worker = (first.origin, first.worker) if isinstance(first, RunStarted) else ("", "")
+        team = team_of(args, run_id, origin, worker)
     return await go_on(run_id, team, args, screen)
 
 
@@ -65,13 +68,14 @@ async def go_on(run_id: str, team: Team, args: Namespace, screen: Screen) -> int
     return _report(outcome, args, screen)
 
 
-def team_of(args: Namespace, origin: str, run_id: str) -> Team:
-    """The team that the user named, or the one that the journal names.
+def team_of(args: Namespace, run_id: str, origin: str, worker: str) -> Team:
+    """The team that the user named, or the one that the journal names; its intake, where a chat began the run.
 
     Raises:
         UsageError: it cannot be loaded, or the journal's word is not taken.
     """
-    return load(args.team) if args.team else load_recorded(origin, run_id)
+    team = load(args.team) if args.team else load_recorded(origin, run_id)
+    return replace(team, worker=as_begun(team.worker, worker))
 
 
 def _run_id(args: Namespace) -> str:

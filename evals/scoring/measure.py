@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pydantic_core import to_json
 
 from ...protocols.conversation import digest_of
+from ...protocols.errors import ScenarioError, UsageError
 from ...protocols.events import (
     Claimed,
     Delegated,
@@ -206,7 +207,10 @@ def plan_fit(events: Sequence[Event], reference: Reference) -> PlanFit | None:
     """How near the root's last plan is to the nearest reference; None: there is no plan, or no reference."""
     plans = [event.plan for event in events if isinstance(event, Planned) and event.path == ""]
     wanted = plans and reference.plans
-    best = best_fit(graph_of(plans[-1]), map(graph_of, reference.plans)) if wanted else None
+    try:
+        best = best_fit(graph_of(plans[-1]), map(graph_of, reference.plans)) if wanted else None
+    except UsageError as error:
+        raise ScenarioError("reference, plans", str(error)) from error
     if best is None:
         return None
     return PlanFit(

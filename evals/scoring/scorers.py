@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import inspect
 import math
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import KW_ONLY, dataclass
 from functools import partial
 from typing import Any, Protocol
 
 from pydantic_core import to_json
 
-from ...protocols.events import Event
+from ...protocols.events import EffectFinished, Event
 from ...protocols.messages import Done, Json, JsonReport
+from ...supervisor.views.bill import fields
 from ..scenario import Expectation, Scenario, Success
 from ..scenarios.plain import is_list, is_object
 from ..scorecard import Score, Status
@@ -101,6 +102,33 @@ class Matches:
         missed = [at or "/" for at, _ in leaves if at not in set(met)]
         evidence = f"differs at {', '.join(missed[:5])}" if missed else "" if same else "has more than the reference"
         return Score(scorer=self.name, success="yes" if same else "no", value=len(met) / len(leaves), evidence=evidence)
+
+
+@dataclass(frozen=True)
+class Mentions:
+    """Every text of the reference stands in some answer of a model or in the output, whatever the case."""
+
+    name: str = "mentions"
+
+    async def score(self, attempt: Attempt) -> Score:
+        """Judge by the reference's texts; the value is the share of them that were found."""
+        wanted = attempt.scenario.reference.mentions
+        if not wanted:
+            return Score(scorer=self.name, success="unscored", evidence="the scenario names no text")
+        said = "\n".join([*_answers(attempt.events), to_json(attempt.output).decode()]).casefold()
+        missing = [text for text in wanted if text.casefold() not in said]
+        evidence = f"nobody said {', '.join(map(repr, missing[:5]))}" if missing else ""
+        return Score(
+            scorer=self.name, success=_yes(not missing), value=1 - len(missing) / len(wanted), evidence=evidence
+        )
+
+
+def _answers(events: Sequence[Event]) -> Iterator[str]:
+    """What models said, in order."""
+    for event in events:
+        text = fields(event.result).get("text") if isinstance(event, EffectFinished) and event.kind == "model" else None
+        if isinstance(text, str):
+            yield text
 
 
 @dataclass(frozen=True)

@@ -79,6 +79,7 @@ def compare(
     how: Bootstrap,
     *,
     scenarios: Literal["same", "common"] = "same",
+    binary: Collection[str] | None = None,
 ) -> Compared:
     """Compare two variants, by scenario and for every metric.
 
@@ -91,6 +92,7 @@ def compare(
         how: of the intervals; its seed is the permutation's too.
         scenarios: `same` refuses if one variant has scenarios that the other lacks; `common` leaves these out, and the
             result names them.
+        binary: metrics that say yes or no; None: all whose values happen to be 0 and 1.
 
     Raises:
         UsageError: the variants have other scenarios, or none in common, or a scenario's task hash differs; it names
@@ -115,7 +117,8 @@ def compare(
     if changed := [name for name in common if baseline[name].task_hash != candidate[name].task_hash]:
         raise UsageError(f"a comparison: expected the same tasks, found other task hashes for: {_named(changed)}")
     metrics = sorted({metric for name in common for side in (baseline, candidate) for metric in side[name].values})
-    found = [_contrast(metric, {name: (baseline[name], candidate[name]) for name in common}, how) for metric in metrics]
+    both = {name: (baseline[name], candidate[name]) for name in common}
+    found = [_contrast(metric, both, how, counted=binary is None or metric in binary) for metric in metrics]
     adjusted = holm({one.metric: one.p for one in found if one.p is not None})
     return Compared(
         contrasts=tuple(replace(one, p_holm=adjusted.get(one.metric)) for one in found),
@@ -129,7 +132,9 @@ def _named(scenarios: Collection[str]) -> str:
     return names if len(scenarios) <= NAMED else f"{names} and {len(scenarios) - NAMED} more"
 
 
-def _contrast(metric: str, results: Mapping[str, tuple[Repeats, Repeats]], how: Bootstrap) -> Contrast:
+def _contrast(
+    metric: str, results: Mapping[str, tuple[Repeats, Repeats]], how: Bootstrap, *, counted: bool
+) -> Contrast:
     pairs = {
         name: (before, after)
         for name, (one, other) in results.items()
@@ -177,7 +182,7 @@ def _mean(values: Sequence[float]) -> float:
 
 
 def _test(
-    pairs: Mapping[str, tuple[list[float], list[float]]], differences: Sequence[float], seed: int
+    pairs: Mapping[str, tuple[list[float], list[float]]], differences: Sequence[float], seed: int, *, counted: bool
 ) -> tuple[Literal["McNemar, exact", "sign-flip, exact", "sign-flip, Monte Carlo", ""], float | None, float | None]:
     """Name of the test, its p, and the least difference that it would have shown; one difference per cluster."""
     alone = 0 < len(pairs) == len(differences)

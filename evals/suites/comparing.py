@@ -43,7 +43,7 @@ def compared(card: Scorecard, baseline: Scorecard) -> Compared:
         UsageError: they are of other scenarios, or of other tasks under the same ids.
     """
     how = Bootstrap(seed=card.seed, resamples=2_000)
-    return compare(_repeats(baseline.measured), _repeats(card.measured), how)
+    return compare(_repeats(baseline.measured), _repeats(card.measured), how, binary=("success",))
 
 
 def _repeats(measured: Sequence[Measured]) -> dict[str, Repeats]:

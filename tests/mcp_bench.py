@@ -1,0 +1,163 @@
+"""Clients of MCP for the tests: people who answer forms, a model that can be held, a server on a loopback socket."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import anyio
+import httpx2
+import uvicorn
+from mcp import Client
+from mcp.client.streamable_http import streamable_http_client
+from mcp.server import Server
+from mcp.types import CallToolResult, ElicitRequestParams, ElicitResult
+
+from echelon.protocols.conversation import Reply, Request
+from echelon.protocols.gateway import keys
+from echelon.protocols.gateway.app import application
+from echelon.protocols.gateway.mcp.call import Patience
+from echelon.protocols.gateway.mcp.server import Terms, server_of
+from echelon.protocols.gateway.runs import Disconnect, Runs
+from echelon.protocols.gateway.serving import Serving, hosts_of, origins_of
+from echelon.protocols.prices import FREE, Price
+
+LEGACY, MODERN = "legacy", "2026-07-28"
+ERAS = (LEGACY, MODERN)
+SECRETS = ("the-first-key-of-this-server-0123",)
+YES: Mapping[str, Any] = {"action": "accept", "content": {"answer": "yes"}}
+NO: Mapping[str, Any] = {"action": "decline"}
+GONE: Mapping[str, Any] = {"action": "cancel"}
+BRIEF = Patience(asked=5.0, beat=5.0, look=0.01)
+
+
+@dataclass
+class User:
+    """Somebody who sits at a client: answers its forms one after the other, and sees how things go."""
+
+    answers: Sequence[Mapping[str, Any]] = ()
+    forms: list[Any] = field(default_factory=list[Any])
+    """What was asked: objects with a message and a schema."""
+    lines: list[tuple[float, str]] = field(default_factory=list[tuple[float, str]])
+    """What was told meanwhile, with its number."""
+    hold: Callable[[], Any] | None = None
+    """Waited for before a form is answered; None: nothing."""
+
+    async def fill_in(self, context: Any, params: ElicitRequestParams) -> ElicitResult:
+        """Answer a form."""
+        self.forms.append(params)
+        if self.hold is not None:
+            await self.hold()
+        return ElicitResult.model_validate(self.answers[len(self.forms) - 1])
+
+    async def hear(self, progress: float, total: float | None, message: str | None) -> None:
+        """Be told how things go."""
+        self.lines.append((progress, message or ""))
+
+    def client(self, server: Any, era: str) -> Client:
+        """Open a client; one without answers cannot ask its user."""
+        asks = self.fill_in if self.answers else None
+        return Client(server, mode=era, elicitation_callback=asks, cache=None)
+
+    async def call(self, server: Any, era: str, tool: str, **arguments: Any) -> CallToolResult:
+        """Call a tool in a session of its own."""
+        async with self.client(server, era) as client:
+            return await client.call_tool(tool, arguments, progress_callback=self.hear)
+
+
+def terms(*, who: str = "ada", secrets: Sequence[str] = SECRETS, **more: Any) -> Terms:
+    """Serve one principal."""
+    whole: dict[str, Any] = {"patience": BRIEF} | more
+    return Terms(whose=lambda _: who, secrets=secrets, **whole)
+
+
+def server(runs: Runs, disconnect: Disconnect = "cancel", **more: Any) -> Server[Any]:
+    """Serve a host in this process."""
+    return server_of(runs, terms(disconnect=disconnect, **more))
+
+
+def text(result: CallToolResult) -> str:
+    """What a result says."""
+    (part,) = result.content
+    assert part.type == "text"
+    return part.text
+
+
+def run_of(result: CallToolResult) -> str:
+    """The run that a result is about."""
+    assert result.meta is not None
+    return str(result.meta["echelon/run"])
+
+
+class Held:
+    """A model that answers when it is let; it knows how many of its calls are under way."""
+
+    name = "held"
+    price: Price = FREE
+
+    def __init__(self) -> None:
+        self.begun = anyio.Event()
+        self.opened = anyio.Event()
+        self.under_way = 0
+        self.calls = 0
+
+    async def reply(self, request: Request, listen: Callable[[str], None] | None = None) -> Reply:
+        """Wait, and answer."""
+        self.calls += 1
+        self.under_way += 1
+        self.begun.set()
+        try:
+            await self.opened.wait()
+        finally:
+            self.under_way -= 1
+        return Reply(text="done at last")
+
+
+@dataclass
+class Site:
+    """A server on a loopback socket."""
+
+    url: str
+    keys: Mapping[str, str]
+    lines: list[Mapping[str, Any]]
+    """Of its access log."""
+
+    @asynccontextmanager
+    async def client(self, user: User, era: str, who: str = keys.OWNER) -> AsyncGenerator[Client]:
+        """Open a client with somebody's key."""
+        bearer = {"authorization": f"Bearer {self.keys[who]}"}
+        async with httpx2.AsyncClient(headers=bearer) as http:
+            transport = streamable_http_client(f"{self.url}/mcp", http_client=http)
+            async with user.client(transport, era) as client:
+                yield client
+
+
+@asynccontextmanager
+async def site(runs: Runs, folder: Path, *others: str, disconnect: Disconnect = "cancel") -> AsyncGenerator[Site]:
+    """Serve a host as `echelon serve` does, to its owner and others."""
+    path = folder / "keys"
+    keys.make(path)
+    for name in others:
+        with path.open("a") as lines:
+            lines.write(f"{name}:{keys.fresh()}\n")
+    known = keys.Keys(path)
+    told: list[Mapping[str, Any]] = []
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        hosts = hosts_of(listener.getsockname()[1])
+        serving = Serving(
+            keys=known, hosts=hosts, origins=origins_of(hosts), disconnect=disconnect, log=told.append
+        )
+        config = uvicorn.Config(application(runs, serving), lifespan="on", log_config=None, timeout_graceful_shutdown=1)
+        serves = uvicorn.Server(config)
+        serves.install_signal_handlers = lambda: None  # type: ignore[attr-defined] # of versions that have it
+        async with anyio.create_task_group() as group:
+            group.start_soon(serves.serve, [listener])
+            while not serves.started:
+                await anyio.lowlevel.checkpoint()
+            yield Site(f"http://127.0.0.1:{listener.getsockname()[1]}", known.known, told)
+            serves.should_exit = True
