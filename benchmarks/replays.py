@@ -23,7 +23,7 @@ from .framework import PRODUCT, SIX, Product, in_process
 
 Figures = dict[str, float]
 MANY = 10_000
-FEW = 1_000
+FEW = 5_000
 SETTINGS = Settings(models=(in_process(),))
 SCORER = Expectations()
 

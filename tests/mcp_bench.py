@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import anyio
+import anyio.lowlevel
 import httpx2
 import uvicorn
 from mcp import Client
@@ -154,7 +155,6 @@ async def site(runs: Runs, folder: Path, *others: str, disconnect: Disconnect = 
         )
         config = uvicorn.Config(application(runs, serving), lifespan="on", log_config=None, timeout_graceful_shutdown=1)
         serves = uvicorn.Server(config)
-        serves.install_signal_handlers = lambda: None  # type: ignore[attr-defined] # of versions that have it
         async with anyio.create_task_group() as group:
             group.start_soon(serves.serve, [listener])
             while not serves.started:

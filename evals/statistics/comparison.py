@@ -144,7 +144,8 @@ def _contrast(
     differences = {name: after - before for name, (before, after) in means.items()}
     clusters = _clusters(results, differences)
     sums = {key: (math.fsum(found), len(found)) for key, found in clusters.items()}
-    test, p, detectable = _test(pairs, [total * len(sums) / len(pairs) for total, _ in sums.values()], how.seed)
+    each = [total * len(sums) / len(pairs) for total, _ in sums.values()]
+    test, p, detectable = _test(pairs, each, how.seed, counted=counted)
     return Contrast(
         metric=metric,
         baseline=_mean([before for before, _ in means.values()]) if means else None,
@@ -186,7 +187,7 @@ def _test(
 ) -> tuple[Literal["McNemar, exact", "sign-flip, exact", "sign-flip, Monte Carlo", ""], float | None, float | None]:
     """Name of the test, its p, and the least difference that it would have shown; one difference per cluster."""
     alone = 0 < len(pairs) == len(differences)
-    if alone and all(side in ([0.0], [1.0]) for pair in pairs.values() for side in pair):
+    if counted and alone and all(side in ([0.0], [1.0]) for pair in pairs.values() for side in pair):
         lost, won = differences.count(-1.0), differences.count(1.0)
         return "McNemar, exact", mcnemar(lost, won), detectable_proportion(len(pairs), (lost + won) / len(pairs))
     flipped = sign_flip(differences, seed=seed)

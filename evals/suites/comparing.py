@@ -63,9 +63,14 @@ def comparison(card: Scorecard, baseline: Scorecard, found: Compared) -> Compari
     before, after = (_successes(one) for one in (baseline, card))
     return Comparison(
         baseline=baseline.variant,
-        differences=tuple(_difference(one) for one in _in_order(found.contrasts) if one.evaluated),
+        differences=differences(found),
         changed=tuple(name for name in sorted(before) if before[name] != after.get(name)),
     )
+
+
+def differences(found: Compared) -> tuple[Difference, ...]:
+    """What differs, as a report shows it, in the order of the readings; those that no scenario has are left out."""
+    return tuple(_difference(one) for one in _in_order(found.contrasts) if one.evaluated)
 
 
 def _in_order(contrasts: Sequence[Contrast]) -> list[Contrast]:

@@ -6,18 +6,18 @@ and no test, since the values of single runs say nothing there.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
 from ..scenario import Scenario
-from ..scorecard import Measured, Mode, Scorecard
+from ..scorecard import Comparison, Difference, Measured, Mode, Scorecard
 from ..scoring.summary import Scored, scorecard, suite_digest
 from ..statistics.comparison import Compared, Contrast, Repeats, compare
 from ..statistics.gate import Rule, gate
 from ..statistics.intervals import Bootstrap, Interval
 from ..statistics.offpolicy import off_policy
-from ..suites.comparing import READINGS, comparison
+from ..suites.comparing import READINGS, differences
 from .changes import Change, is_about_money_only, told
 from .coverage import of_decisions, of_runs
 from .figures import Figures, figures
@@ -29,7 +29,7 @@ from .standing import Standing, Way, standings
 from .weighing import Means
 
 FIRM: Final[frozenset[Way]] = frozenset(("exact", "off_policy"))
-ALL: Final[frozenset[Way]] = FIRM | {"assumed"}
+ALL: Final[frozenset[Way]] = frozenset(("exact", "off_policy", "assumed"))
 ESTIMATED: Final = ("success", "usd", "seconds")
 """Metrics of which all three estimates are shown."""
 
@@ -70,9 +70,32 @@ class Inquiry:
 class Answer:
     """What came of asking."""
 
+    inquiry: Inquiry
     whatif: WhatIf
-    card: Scorecard
-    """Of the changed team, held against the team as it is; its own metrics stand on what is known run by run."""
+    measured: Sequence[Measured]
+    """The runs of the changed team as a scorecard may hold them: those with an end that is known run by run, and the
+    others without one."""
+
+    def card(self, scenarios: Sequence[Scenario]) -> Scorecard:
+        """The changed team as a scorecard, for reports; its own metrics stand on single runs alone.
+
+        Raises:
+            MissingExtraError: numpy, scipy or scikit-learn is not installed.
+        """
+        asked, told = self.inquiry, self.whatif
+        scored = Scored(
+            suite=asked.suite, variant=asked.variant, mode=asked.mode, seed=asked.seed, resamples=asked.resamples
+        )
+        ends = [run for run in told.changed if run.after is not None]
+        otherwise = tuple(run.scenario for run in ends if run.after and run.after.success != run.before.success)
+        return scorecard(scored, scenarios, self.measured).model_copy(
+            update={
+                "comparison": Comparison(baseline=asked.team, differences=told.differences, changed=otherwise),
+                "gate": told.gate,
+                "coverage": told.decisions,
+                "notes": told.notes,
+            }
+        )
 
 
 def evaluate(
@@ -105,14 +128,15 @@ def evaluate(
         runs=of_runs(stands),
         decisions=of_decisions(stands, new),
         includes_assumed="assumed" in inquiry.taken,
+        differences=differences(compared),
+        with_assumed=_with_assumed(inquiry, stands, old, new),
         weighed=_weighed(inquiry, stands, found),
         changed=tuple(run for run in runs if run is not None),
         unevaluable=tuple(Gap(scenario=name, why=one.why) for name, one in stands.items() if one.way == "unevaluable"),
         gate=gate(inquiry.rules, compared) if inquiry.rules else None,
         notes=tuple(notes(inquiry.changes, stands, old, new)),
-        differences=(),
     )
-    return _reported(inquiry, whatif, scenarios, (before, _shown(inquiry, stands, new)), compared)
+    return Answer(inquiry=inquiry, whatif=whatif, measured=_shown(inquiry, stands, new))
 
 
 def _compared(inquiry: Inquiry, found: Mapping[str, Figures], before: Mapping[str, Measured]) -> Compared:
@@ -135,6 +159,16 @@ def _compared(inquiry: Inquiry, found: Mapping[str, Figures], before: Mapping[st
 
 def _untested(one: Contrast) -> Contrast:
     return replace(one, test="", p=None, p_holm=None, detectable=None)
+
+
+def _with_assumed(
+    inquiry: Inquiry, stands: Mapping[str, Standing], before: Mapping[str, Measured], after: Mapping[str, Measured]
+) -> tuple[Difference, ...]:
+    """The differences with assumed runs too, where there are any and they are not in it anyway."""
+    if "assumed" in inquiry.taken or all(one.way != "assumed" for one in stands.values()):
+        return ()
+    found = {metric: figures(metric, stands, before, after, ALL) for metric in READINGS}
+    return differences(_compared(inquiry, found, before))
 
 
 def _weighed(inquiry: Inquiry, stands: Mapping[str, Standing], found: Mapping[str, Figures]) -> Weighed | None:
@@ -167,7 +201,9 @@ def _weighed(inquiry: Inquiry, stands: Mapping[str, Standing], found: Mapping[st
 
 
 def _bounds(one: Interval | None) -> Bounds:
-    return Bounds(value=None, low=None, high=None) if one is None else Bounds(value=one.value, low=one.low, high=one.high)
+    return (
+        Bounds(value=None, low=None, high=None) if one is None else Bounds(value=one.value, low=one.low, high=one.high)
+    )
 
 
 def _shown(inquiry: Inquiry, stands: Mapping[str, Standing], after: Mapping[str, Measured]) -> list[Measured]:
@@ -186,18 +222,4 @@ def _bare(one: Measured, stands: Standing) -> Measured:
         state="broken" if one.state == "broken" else "unevaluable",
         why=weighed if stands.way == "off_policy" else stands.why,
         replayed=one.replayed,
-    )
-
-
-def _reported(
-    inquiry: Inquiry,
-    whatif: WhatIf,
-    scenarios: Sequence[Scenario],
-    sides: tuple[Iterable[Measured], Iterable[Measured]],
-    compared: Compared,
-) -> Answer:
-    """The answer with its differences, and the scorecard that says the same."""
-    before, after = (
-        scorecard(Scored(suite=inquiry.suite, variant=name, mode=inquiry.mode, seed=inquiry.seed), scenarios, side)
-        for name, side in zip((inquiry.team, inquiry.variant), sides, strict=True)
     )
