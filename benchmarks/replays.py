@@ -19,7 +19,8 @@ from echelon.evals.scoring.scorers import Attempt, Expectations
 from echelon.evals.virtual import VirtualLoop
 from echelon.supervisor.runs import Settings, run
 
-from .framework import PRODUCT, SIX, Product, in_process
+from .framework import SIX, Product, in_process
+from .script import PRODUCT
 
 Figures = dict[str, float]
 MANY = 10_000

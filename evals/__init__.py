@@ -1,1 +1,1 @@
-"""How we know: crash simulation today; scenarios, replay and scores are to come."""
+"""How we know: recordings replayed, scored, compared and asked what if; and crashes simulated."""

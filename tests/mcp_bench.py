@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import anyio
 import anyio.lowlevel
 import httpx2
 import uvicorn
-from mcp import Client
+from mcp import Client, MCPError
 from mcp.client.streamable_http import streamable_http_client
 from mcp.server import Server
 from mcp.types import CallToolResult, ElicitRequestParams, ElicitResult
@@ -26,6 +26,8 @@ from echelon.protocols.gateway.mcp.server import Terms, server_of
 from echelon.protocols.gateway.runs import Disconnect, Runs
 from echelon.protocols.gateway.serving import Serving, hosts_of, origins_of
 from echelon.protocols.prices import FREE, Price
+
+T = TypeVar("T")
 
 LEGACY, MODERN = "legacy", "2026-07-28"
 ERAS = (LEGACY, MODERN)
@@ -67,7 +69,23 @@ class User:
     async def call(self, server: Any, era: str, tool: str, **arguments: Any) -> CallToolResult:
         """Call a tool in a session of its own."""
         async with self.client(server, era) as client:
-            return await client.call_tool(tool, arguments, progress_callback=self.hear)
+            outcome = await settled(client.call_tool(tool, arguments, progress_callback=self.hear))
+        return outcome()
+
+
+async def settled(call: Awaitable[T]) -> Callable[[], T]:
+    """What came of a call, for outside of the client's block, which would wrap an error in a group."""
+    try:
+        value = await call
+    except MCPError as error:
+        raised = error
+    else:
+        return lambda: value
+
+    def fail() -> T:
+        raise raised
+
+    return fail
 
 
 def terms(*, who: str = "ada", secrets: Sequence[str] = SECRETS, **more: Any) -> Terms:
@@ -150,9 +168,7 @@ async def site(runs: Runs, folder: Path, *others: str, disconnect: Disconnect = 
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         hosts = hosts_of(listener.getsockname()[1])
-        serving = Serving(
-            keys=known, hosts=hosts, origins=origins_of(hosts), disconnect=disconnect, log=told.append
-        )
+        serving = Serving(keys=known, hosts=hosts, origins=origins_of(hosts), disconnect=disconnect, log=told.append)
         config = uvicorn.Config(application(runs, serving), lifespan="on", log_config=None, timeout_graceful_shutdown=1)
         serves = uvicorn.Server(config)
         async with anyio.create_task_group() as group:

@@ -117,6 +117,11 @@ def says(name: str, text: str) -> Agent[str, str]:
     )
 
 
+def last_said(request: Request) -> str:
+    """Repeat what was said."""
+    return request.messages[-1].text
+
+
 def desk(name: str = "desk", reviewer: Reviewer | None = None) -> Supervisor[str, str]:
     """Lead a reader and a writer."""
     team = [says("reader", "what was read"), says("writer", "What was written.")]
@@ -134,6 +139,8 @@ def teams(gate: Gate) -> dict[str, Worker[Any, Any]]:
         "rejects": desk("rejects", wrong),
         "adder": adder,
         "asks": Person("boss", "May this be paid?", accepts=str, returns=Approval),
+        "counts": Person("eva", "How many?", accepts=str, returns=Total),
+        "parrot": Agent("parrot", "Repeat.", accepts=str, returns=str, models=[ScriptedModel(last_said)]),
         "fails": fails,
         "gate": Agent("gate", "Wait.", accepts=str, returns=str, models=[gate]),
     }
@@ -200,10 +207,12 @@ def listening(app: App) -> Generator[str]:
 
 
 @contextmanager
-def serving(settings: Settings | None = None, store: MemoryJournal | None = None) -> Generator[Bench]:
-    """Serve the teams with the real surface over a real host."""
+def serving(
+    settings: Settings | None = None, store: MemoryJournal | None = None, *, most: int = 32
+) -> Generator[Bench]:
+    """Serve the teams with the real surface over a real host, which drives at most so many runs at once."""
     gate = Gate()
-    host = Host(teams(gate), store or MemoryJournal(), limits=Limits(drain=0.0, listen=None))
+    host = Host(teams(gate), store or MemoryJournal(), limits=Limits(runs=most, drain=0.0, listen=None))
 
     @asynccontextmanager
     async def living(app: Starlette) -> AsyncGenerator[None]:

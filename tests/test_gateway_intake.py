@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import json
 from typing import Any, Literal
 
 import anyio
@@ -147,11 +148,11 @@ def test_a_value_for_a_nested_type_is_read_through_its_references() -> None:
 
 def test_without_a_model_fields_add_up_over_turns_and_later_ones_win() -> None:
     """By lines or JSON, whichever the user likes."""
-    found = by_hand(chat("iban: DE01\ncents: 5", "?", '{"iban": "DE02"}'), Shape(Payment))
+    found = by_hand(chat("iban: DE01\ncents: 5", "?", '{"iban": "DE02"}').turns, Shape(Payment))
     assert found == Done(output=Payment(iban="DE02", cents=5))
-    assert by_hand(chat("it is cold"), Shape(Note)) == Done(output=Note(text="it is cold"))
-    assert by_hand(chat("loud: yes"), Shape(Note)) == wanted(Shape(Note), ["/text: field required"])
-    assert by_hand(chat("many"), Shape(int)) == (
+    assert by_hand(chat("it is cold").turns, Shape(Note)) == Done(output=Note(text="it is cold"))
+    assert by_hand(chat("loud: yes").turns, Shape(Note)) == wanted(Shape(Note), ["/text: field required"])
+    assert by_hand(chat("many").turns, Shape(int)) == (
         "That does not fit yet:\n- input should be a valid integer, found 'many'\n\n"
         "I need a value: integer. Answer with JSON."
     )
@@ -159,7 +160,7 @@ def test_without_a_model_fields_add_up_over_turns_and_later_ones_win() -> None:
 
 def test_a_question_names_every_field_with_its_type() -> None:
     """And which may be left out."""
-    assert by_hand(chat("please pay"), Shape(Payment)) == (
+    assert by_hand(chat("please pay").turns, Shape(Payment)) == (
         "I need:\n- iban: string\n- cents: integer\n- urgent: boolean (may be left out)\n\n"
         "Answer with one `field: value` per line, or with JSON."
     )
@@ -248,6 +249,21 @@ async def test_what_is_missing_is_asked_for_by_name_and_survives_a_restart() -> 
         entries = await talk.events(run)
     handed = of_type([one.event for one in entries], Delegated)
     assert [(one.worker, one.payload) for one in handed] == [("pay", {"iban": "DE02", "cents": 5, "urgent": True})]
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("has_model", [False, True])
+async def test_what_was_ordered_before_is_not_ordered_again(has_model: bool) -> None:  # noqa: FBT001 - either way
+    """Thanks for a payment are no payment: earlier turns are context."""
+    model = ScriptedModel([{"task": None, "question": "What is to be paid?"}])
+    talk = Talk(pay, *([model] if has_model else []))
+    async with talk.host:
+        run = await talk.begin('{"iban": "DE02", "cents": 5}', "paid 5 to DE02", "thanks")
+        assert prompt_of(await talk.rested(run)).startswith("What is" if has_model else "I need:")
+    if has_model:
+        told = json.loads(model.seen[0].messages[0].text)
+        assert told["request"] == [{"role": "user", "text": "thanks"}]
+        assert [one["text"] for one in told["earlier"]] == ['{"iban": "DE02", "cents": 5}', "paid 5 to DE02"]
 
 
 @pytest.mark.anyio

@@ -15,21 +15,20 @@ from mcp.types import CallToolResult, ElicitResult, InputRequiredResult
 from echelon.agents.agent import Agent
 from echelon.agents.function import worker
 from echelon.agents.person import Person
-from echelon.agents.reviewer import Reviewer
 from echelon.protocols.contracts import Worker
 from echelon.protocols.errors import UsageError
 from echelon.protocols.events import Answered, Cancelled, Delegated
 from echelon.protocols.gateway.conversation import Conversation
 from echelon.protocols.gateway.mcp.call import Patience
 from echelon.protocols.gateway.runs import Order, Runs
-from echelon.protocols.messages import Approval, Message, Reject
+from echelon.protocols.messages import Approval, Done, Message, Reject
 from echelon.supervisor.host import Host
 from echelon.supervisor.planners.workflow import Workflow
 from echelon.supervisor.supervisor import Supervisor
 
 from .builders import Judge, Number, double
 from .hosting import Gate, hosting, opened, rested, seen
-from .mcp_bench import BRIEF, ERAS, GONE, LEGACY, MODERN, NO, SECRETS, YES, Held, User, run_of, server, text
+from .mcp_bench import BRIEF, ERAS, GONE, LEGACY, MODERN, NO, SECRETS, YES, Held, User, run_of, server, settled, text
 
 pytestmark = pytest.mark.anyio
 eras = pytest.mark.parametrize("era", ERAS)
@@ -80,7 +79,11 @@ async def test_a_team_is_a_tool_with_its_types_and_hints(era: str) -> None:
     assert reads.output_schema == reads.input_schema
     assert writes.output_schema is not None
     assert writes.output_schema["properties"] == {"result": {"type": "string"}}
-    hints = [(tool.annotations.read_only_hint, tool.annotations.destructive_hint) for tool in (reads, writes) if tool.annotations]
+    hints = [
+        (tool.annotations.read_only_hint, tool.annotations.destructive_hint)
+        for tool in (reads, writes)
+        if tool.annotations
+    ]
     assert hints == [(True, False), (False, True)]
 
 
@@ -195,7 +198,12 @@ async def test_what_a_reviewer_found_is_told(era: str) -> None:
     flow = Workflow(Number, Number)
     flow.output(flow.step(double, flow.task))
     team = Supervisor(
-        "desk", accepts=Number, returns=Number, team=[double], planner=flow, reviewer=Judge([Reject(reason="too large")])
+        "desk",
+        accepts=Number,
+        returns=Number,
+        team=[double],
+        planner=flow,
+        reviewer=Judge([Done(output=Reject(reason="too large"))]),
     )
     async with kept(team) as host:
         result = await User().call(server(host), era, "desk", n=1)
@@ -238,7 +246,11 @@ async def test_progress_tells_the_plan_and_each_step(era: str) -> None:
     said = [line for _, line in user.lines]
     assert said[:3] == ["plan: double (double), boss (boss), pay (pay)", "double: handed to double", "double: done"]
     assert said[-2:] == ["pay: done", "done"]
-    legs = [numbers] if era == LEGACY else [numbers[: said.index("boss: waiting") + 1], numbers[said.index("boss: waiting") + 1 :]]
+    legs = (
+        [numbers]
+        if era == LEGACY
+        else [numbers[: said.index("boss: waiting") + 1], numbers[said.index("boss: waiting") + 1 :]]
+    )
     assert all(leg == sorted(set(leg)) for leg in legs)
 
 
@@ -318,34 +330,24 @@ async def test_a_form_without_a_clear_yes_is_shown_again(era: str, content: Any)
     assert till.paid == []
 
 
-@pytest.mark.parametrize("asks", [None, {}, {"form": {}}, {"url": {}}])
 @eras
-async def test_a_client_that_cannot_ask_says_who_must_be_asked(era: str, asks: dict[str, Any] | None) -> None:
+async def test_a_client_that_cannot_ask_says_who_must_be_asked(era: str) -> None:
     """There is no tool for approving; once somebody has, elsewhere, the same call gives the result."""
-    till = Till()
-    can = asks is not None and "url" not in asks
+    till, user = Till(), User()
     async with kept(till.desk) as host:
         mcp = server(host)
-        if can or asks:
-            async with Client(mcp, mode=era, elicitation_callback=User([GONE]).fill_in, cache=None) as client:
-                pretend_capabilities(client, asks)
-                result = await client.call_tool("desk", {"n": 3})
-        else:
-            result = await User().call(mcp, era, "desk", n=3)
+        result = await user.call(mcp, era, "desk", n=3)
         assert result.is_error
-        assert ("this client cannot ask for it" in text(result)) is not can
-        async with User().client(mcp, era) as client:
+        assert "this client cannot ask for it" in text(result)
+        async with user.client(mcp, era) as client:
             assert [tool.name for tool in (await client.list_tools()).tools] == ["desk"]
         run = run_of(result)
+        assert run_of(await user.call(mcp, era, "desk", n=3)) == run, "asking again asks nothing new"
         (question,) = (await host.standing(run)).questions
         await host.answer(run, question.id, approved=True, by="eva")
-        again = await User().call(mcp, era, "desk", n=3)
+        again = await user.call(mcp, era, "desk", n=3)
         assert (run_of(again), text(again)) == (run, "paid 6, said eva: ")
     assert till.paid == [6]
-
-
-def pretend_capabilities(client: Client, asks: dict[str, Any] | None) -> None:
-    """Have a client say which forms it can show; the SDK's says `form` and `url`."""
 
 
 @eras
@@ -471,7 +473,7 @@ async def test_a_call_that_is_cancelled_ends_its_run_and_the_model_call_in_it(er
         async with User().client(mcp, era) as client:
             await left(client, model, "slow", {"task": "go"})
             (run,) = await runs_of(host)
-            await settled(host, run, "cancelled")
+            await stood(host, run, "cancelled")
             assert model.under_way == 0
             last = (await host.events(run))[-1].event
             assert isinstance(last, Cancelled)
@@ -511,7 +513,7 @@ async def left(client: Client, model: Held, tool: str, arguments: dict[str, Any]
         group.cancel_scope.cancel()
 
 
-async def settled(host: Runs, run: str, status: str) -> None:
+async def stood(host: Runs, run: str, status: str) -> None:
     """Wait until a run stands so."""
     while (await host.standing(run)).status != status:
         await anyio.lowlevel.checkpoint()
@@ -547,13 +549,17 @@ class Leg:
     def __init__(self, host: Runs, **more: Any) -> None:
         self._server = server(host, **more)
 
-    async def __call__(self, state: str | None = None, n: int = 3, **answers: Any) -> CallToolResult | InputRequiredResult:
+    async def __call__(
+        self, state: str | None = None, n: int = 3, **answers: Any
+    ) -> CallToolResult | InputRequiredResult:
         """Call the desk."""
         replies = {name: ElicitResult.model_validate(answer) for name, answer in answers.items()}
         async with User([YES]).client(self._server, MODERN) as client:
-            return await client.session.call_tool(
+            call = client.session.call_tool(
                 "desk", {"n": n}, input_responses=replies or None, request_state=state, allow_input_required=True
             )
+            outcome = await settled(call)
+        return outcome()
 
 
 def asked(result: CallToolResult | InputRequiredResult) -> tuple[str, str]:

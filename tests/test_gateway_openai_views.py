@@ -41,6 +41,7 @@ from echelon.protocols.events import (
     Reported,
     Reviewed,
     Revising,
+    RunEnded,
     RunStarted,
     StepSkipped,
 )
@@ -234,8 +235,6 @@ def test_what_a_reviewer_found_is_for_the_client() -> None:
 
 def test_a_skipped_run_says_that_nothing_was_done() -> None:
     """Not why: that is the worker's own."""
-    from echelon.protocols.events import RunEnded
-
     (leg,) = legs(RunEnded(report=Skipped(reason="secret")))
     ending = ending_of(leg)
     assert ending is not None

@@ -247,14 +247,14 @@ def test_tools_that_an_assistant_would_choose_are_none() -> None:
 
 
 def test_a_thread_is_named_by_header_metadata_or_first_words() -> None:
-    """In this order; the first words stay the same as the chat grows, with the system prompt before them."""
+    """In this order; the first words stay the same as the chat grows, whatever the system prompt says."""
     one, two = chat("Hi"), chat("Hi", "Hello", "again")
     assert thread_of(one, {"x-echelon-thread": "t", "x-openwebui-chat-id": "c"}, {"chat_id": "m"}).key.endswith(":t")
     assert thread_of(one, {"x-openwebui-chat-id": " "}, {"chat_id": "m"}) == Thread("chat_id:m", sure=True)
     assert thread_of(one, {}, {"chat_id": 3}) == thread_of(two, {}, {})
     assert thread_of(one, {}, {}) != thread_of(chat("Ho"), {}, {})
     system = Conversation(turns=(Said(role="system", text="Be brief."), *one.turns))
-    assert thread_of(one, {}, {}) != thread_of(system, {}, {})
+    assert thread_of(one, {}, {}) == thread_of(system, {}, {})
     assert len(thread_of(one, {"x-thread-id": "x" * 999}, {}).key) < 250
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
@@ -23,14 +24,18 @@ from echelon.protocols.errors import (
     UsageError,
 )
 from echelon.protocols.events import Cancelled, RunStarted
+from echelon.protocols.gateway.runs import Standing
 from echelon.protocols.messages import Budget, Done, Failed
 from echelon.protocols.prices import Rates
+from echelon.protocols.storage import Record, RunStatus
 from echelon.supervisor.answers import answer
 from echelon.supervisor.drive import Settings
 from echelon.supervisor.host import Host, Limits
 from echelon.supervisor.journal.memory import MemoryJournal
 from echelon.supervisor.journal.sqlite import SqliteJournal
+from echelon.supervisor.planners.workflow import Workflow
 from echelon.supervisor.runs import history, run
+from echelon.supervisor.supervisor import Supervisor
 
 from .builders import Number, double, kinds
 from .hosting import EVA, MAX, SECONDS, Gate, Place, hosting, opened, order, rested, seen
@@ -385,6 +390,50 @@ async def test_a_host_that_is_cancelled_leaves_runs_as_a_crash_would(place: Plac
             await anyio.sleep_forever()
     async with place() as store:
         assert kinds([entry.event for entry in await history(store, begun)]) == ["run_started", "claimed"]
+
+
+class Remembering(MemoryJournal):
+    """A journal that keeps what a crash would leave at any moment."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.left: list[MemoryJournal] = []
+
+    async def append(self, records: Sequence[Record], status: RunStatus) -> None:
+        """Write, and keep a copy."""
+        await super().append(records, status)
+        self.left.append(self.copy())
+
+    async def put(self, run: str, key: str, body: bytes) -> bool:
+        """Leave a signal, and keep a copy."""
+        is_first = await super().put(run, key, body)
+        self.left.append(self.copy())
+        return is_first
+
+
+async def test_a_host_that_dies_at_any_moment_loses_no_run_and_no_answer() -> None:
+    """The next one takes up whatever is left: what ran, what waited, and what was answered and not yet taken."""
+    flow = Workflow(Number, Number)
+    flow.output(flow.step(double, flow.step(EVA, flow.step(double, flow.task))))
+    boss = Supervisor("boss", accepts=Number, returns=Number, team=[double, EVA], planner=flow)
+    store = Remembering()
+
+    async def lived(left: MemoryJournal) -> Standing:
+        async with hosting(lambda: nullcontext(left), boss) as host:
+            begun = await host.begin(order("boss", key="k"))
+            await anyio.wait_all_tasks_blocked()
+            stands = await rested(host, begun)
+            if stands.status == "waiting":
+                await host.answer(begun, stands.questions[0].id, approved=True, by="ada", value={"n": 7})
+            return await rested(host, begun)
+
+    first = await lived(store)
+    assert first.report == Done(output={"n": 14})
+    assert len(store.left) >= 6
+    for left in store.left:
+        stands = await lived(left)
+        assert (stands.run, stands.report) == (first.run, first.report)
+        assert [summary.status for summary in await left.runs()] == ["done"]
 
 
 async def test_an_archive_says_how_runs_began_and_what_got_signals(place: Place) -> None:

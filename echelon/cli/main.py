@@ -123,6 +123,10 @@ def _chosen(args: argparse.Namespace) -> Command:
             from . import evaluating
 
             return evaluating.eval_command if args.command == "eval" else evaluating.replay_command
+        case "whatif":
+            from . import whatif
+
+            return whatif.whatif_command
         case "record" | "import":
             from . import recordings
 

@@ -17,10 +17,11 @@ class Add(Protocol):
 
 
 def add_evals(add: Add) -> None:
-    """Add `record`, `replay`, `eval` and `import`."""
+    """Add `record`, `replay`, `eval`, `whatif` and `import`."""
     _add_record(add)
     _add_replay(add)
     _add_eval(add)
+    _add_whatif(add)
     _add_import(add)
 
 
@@ -74,6 +75,32 @@ def _add_eval(add: Add) -> None:
     _add_same(parser)
     _add_means(parser)
     _add_outputs(parser)
+
+
+def _add_whatif(add: Add) -> None:
+    parser = add("whatif", "say what a change would have cost, broken and mended on recorded runs")
+    parser.add_argument("suite", help="folder of the suite")
+    parser.add_argument(
+        "--change", action="append", default=[], metavar="CHANGE",
+        help="instructions:AGENT=@FILE, model:AGENT=NAME, route:STEP=WORKER, price:MODEL=IN,OUT, ...; may be repeated",
+    )  # fmt: skip
+    parser.add_argument("--team", help="the team as it is (default: as the suite says)")
+    parser.add_argument("--scenario", action="append", default=[], metavar="NAME", help="only this one; repeatable")
+    parser.add_argument("--tag", action="append", default=[], help="only scenarios with this tag; may be repeated")
+    parser.add_argument("--scorer", action="append", default=[], help="expectations, matches, as_recorded, module:name")
+    parser.add_argument("--seed", type=int, default=0, help="of intervals (default: 0)")
+    parser.add_argument(
+        "--gate", nargs="*", metavar="RULE",
+        help="METRIC:MARGIN[:COVERAGE], e.g. success:0.02 (default: the suite's); exit code 1: closed, 5: cannot say",
+    )  # fmt: skip
+    parser.add_argument(
+        "--include-assumed", action="store_true", help="let figures and gate stand on exchangeable work too"
+    )
+    parser.add_argument("--processes", type=int, default=1, metavar="N", help="default: 1")
+    parser.add_argument("--fresh", action="store_true", help="take up nothing of an interrupted job")
+    parser.add_argument("--quiet", action="store_true", help="show no progress")
+    parser.add_argument("--output", metavar="FILE", help="write the answer as JSON")
+    parser.add_argument("--html", metavar="FILE", help="write a page to look at")
 
 
 def _add_means(parser: argparse.ArgumentParser) -> None:

@@ -2,6 +2,7 @@
 
 1. What was recorded, or tried as an arm, of the very same work by the worker as it is now is exact.
 2. Otherwise a worker that was seen in this run to touch nothing, no model, no tool, no person, works again: it is code.
+   So does one that was given the very same and was still waiting when the recording ended: it will wait again.
 3. Otherwise a report or an arm of the same step, worker and model on another payload stands for it, and is marked as
    assumed.
 4. Otherwise the run cannot be evaluated.
@@ -15,7 +16,7 @@ from typing import ClassVar
 
 from ...protocols.errors import MissError
 from ...protocols.events import Delegated
-from ...protocols.messages import Json
+from ...protocols.messages import Json, Waiting
 from ...supervisor.views.staff import place_of
 from .. import scorecard
 from ..replay.reroute import Exchangeable, Reroute
@@ -57,7 +58,17 @@ class Asking:
         try:
             return self._exact.told(stage, path, handoff)
         except MissError:
-            return None if _is_code(stage, handoff, post) else self._assumed.told(stage, path, handoff)
+            if _is_waiting(stage, path, handoff, post) or _is_code(stage, handoff, post):
+                return None
+            return self._assumed.told(stage, path, handoff)
+
+
+def _is_waiting(stage: Stage, path: str, handoff: Delegated, post: Post) -> bool:
+    """Whether this very work had not come to its end when the recording did."""
+    return any(
+        isinstance(one.report, Waiting) and stage.is_same_work(one, handoff) and stage.is_same_worker(one, post)
+        for one in stage.recorded_at(path)
+    )
 
 
 def _is_code(stage: Stage, handoff: Delegated, post: Post) -> bool:

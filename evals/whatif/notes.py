@@ -22,7 +22,7 @@ def notes(
     elif gone:
         yield f"{gone} of {total} runs could not be evaluated and are in no figure; nothing was put in their place."
     if drifted := sum(one.replayed is not None and one.replayed.divergence is not None for one in before.values()):
-        yield f"{drifted} of {total} runs are not replayed as recorded even without the change: the team is another one."
+        yield f"{drifted} of {total} runs are not replayed as recorded even without the change: the team has moved on."
     if weighed := ways.count("off_policy"):
         yield (
             f"{weighed} of {total} runs were weighed by how likely their choices have become: they say something "

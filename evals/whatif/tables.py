@@ -106,7 +106,7 @@ def _what(run: ChangedRun) -> str:
     moves = [f"{one.step}: {one.before or 'nobody'} \N{RIGHTWARDS ARROW} {one.after or 'nobody'}" for one in run.moves]
     left = run.divergence
     if not moves and left is not None:
-        moves.append(f"{left.step or '/'} {left.what}: {left.expected} \N{RIGHTWARDS ARROW} {left.found}")
+        moves.append(f"{left.step or '/'} {left.what}: {left.expected or 'nothing'} \N{RIGHTWARDS ARROW} {left.found or 'nothing'}")
     return "; ".join(moves)
 
 
@@ -120,3 +120,18 @@ def unevaluable(told: WhatIf) -> Table:
     rows = tuple((line(gap.scenario), line(gap.why, WHY)) for gap in told.unevaluable[:MOST_RUNS])
     more = max(0, len(told.unevaluable) - MOST_RUNS)
     return Table(title="runs that cannot be evaluated", columns=("scenario", "why"), rows=rows, more=more)
+
+
+def headline(told: WhatIf) -> str:
+    """The answer in one sentence."""
+    success = next((one for one in told.differences if one.metric == "success"), None)
+    said = f"Gate: {told.gate.verdict}; " if told.gate is not None else ""
+    known = told.runs.total - told.runs.unevaluable - (0 if told.includes_assumed else told.runs.assumed)
+    on = f"on {known:,} of {told.runs.total:,} runs"
+    if success is None or success.difference is None:
+        return f"{said}no difference in success is known, {on}"
+    moved = change(success.difference, "share")
+    span = "" if success.low is None else f" ({interval(success.low, success.high, 'share')})"
+    return (
+        f"{said}success {full(success.baseline, 'share')} becomes {full(success.found, 'share')}, {moved}{span}, {on}"
+    )

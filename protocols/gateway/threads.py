@@ -1,9 +1,9 @@
 """Which conversation a request belongs to, and the runs that its caller has there.
 
-A thread's name comes, in this order, from a header, from the request's metadata, or from what was said first: a chat
-without an id still begins with the same words each time. Two chats may begin with the same words, so a name of the last
-kind is not sure, and more is asked of an answer there (see `turns`). A run that the user names in the last message
-counts as well, wherever it was begun.
+A thread's name comes, in this order, from a header, from the request's metadata, or from what the user said first: a
+chat without an id still begins with the same words each time (its system prompt may hold the time of day). Two chats
+may begin with the same words, so a name of the last kind is not sure, and more is asked of an answer there (see
+`turns`). A run that the user names in the last message counts as well, wherever it was begun.
 """
 
 from __future__ import annotations
@@ -56,9 +56,8 @@ def thread_of(conversation: Conversation, headers: Mapping[str, str], metadata: 
     for name, value in named:
         if value.strip():
             return Thread(f"{name}:{value.strip()[:MOST]}", sure=True)
-    turns = conversation.turns
-    first = next((i for i, said in enumerate(turns) if said.role == "user"), len(turns) - 1)
-    return Thread("first:" + digest_of(*(said.text.encode() for said in turns[: first + 1]))[:32], sure=False)
+    first = next((said for said in conversation.turns if said.role == "user"), conversation.turns[0])
+    return Thread("first:" + digest_of(first.text.encode())[:32], sure=False)
 
 
 async def standings_of(runs: Runs, conversation: Conversation, thread: Thread, principal: str) -> Sequence[Standing]:
