@@ -27,7 +27,7 @@ from echelon.supervisor.runs import history
 from .openai_bench import PATIENCE, Bench, Keyed, listening, serving
 from .openai_checks_chat import HELLO
 from .openai_checks_responses import approval
-from .told_runs import SPEAKS, Told, ask, done
+from .told_runs import SPEAKS, Happening, Told, ask, done
 
 
 def last(store: MemoryJournal, run: str) -> Event:
@@ -220,7 +220,7 @@ def test_items_come_in_pages(bench: Bench) -> None:
 @pytest.mark.parametrize("mode", ["comment", "empty"])
 def test_heartbeats_break_no_client(mode: Heartbeat) -> None:
     """Neither the SDK's chat nor its responses; they are there."""
-    happens = [SPEAKS, Delta("", "All "), 0.1, done("All is well.")]
+    happens: list[Happening] = [SPEAKS, Delta("", "All "), 0.1, done("All is well.")]
     settings = Settings(heartbeat=mode, seconds=0.01)
 
     def served(**options: Any) -> Any:

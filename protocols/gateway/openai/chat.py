@@ -45,10 +45,12 @@ class Chat:
         place = await self.desk.place(ask, request.model)
         head = ChatHead(id=_id(place), model=request.model, created=int(self.desk.now()))
         usage = bool(request.stream_options and request.stream_options.include_usage)
-        stream = ChatStream(head, card if wants == "text" else None, wants=wants, wants_usage=usage)
         if isinstance(place, Aside):
+            stream = ChatStream(head, None, wants_usage=usage)
             return said_at_once(stream.begin() + stream.aside(place.text)) if request.stream else _said(head, place)
         if request.stream:
+            speaks = card if wants == "text" and place.heard == "whole" else None
+            stream = ChatStream(head, speaks, wants=wants, wants_usage=usage)
             return streamed(self.desk.runs, self.settings, place, stream, call)
         leg = await finished(self.desk.runs, self.settings, place, call)
         return nothing if leg is None else _completion(head, leg, wants)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol
 
 import anyio
 
@@ -45,6 +45,8 @@ class Place:
     number: int = 1
     after: int = 0
     """Seq of the last event before it."""
+    heard: Literal["whole", "in part"] = "whole"
+    """Whether everything that is said there can be heard: of a run that is joined later, pieces are gone."""
 
 
 class Stream(Protocol):
