@@ -19,12 +19,14 @@ from echelon.evals.report.as_json import dumps
 from echelon.evals.scenario import Expectation, Header, Reference, Scenario, Source
 from echelon.evals.scenarios.suite import Manifest, Suite, write_suite
 from echelon.evals.scorecard import Measured, Scorecard
+from echelon.evals.scoring.judge import Judge
 from echelon.evals.scoring.scorers import Check, Expectations
 from echelon.evals.scoring.summary import Scored, scorecard
 from echelon.evals.suites.comparing import held_against, rule_of
 from echelon.evals.suites.job import Bench, Job
+from echelon.evals.suites.judgements import recorded as judgements
 from echelon.evals.suites.kept import Kept
-from echelon.evals.suites.runner import Means, Progress, work
+from echelon.evals.suites.runner import Load, Means, Progress, work
 from echelon.evals.suites.selection import digest, outlines
 from echelon.evals.virtual import VirtualClock, VirtualLoop
 from echelon.protocols.errors import ScenarioError, UsageError
@@ -239,3 +241,32 @@ def test_an_unknown_scenario_or_tag_is_refused_with_those_there_are(suite: Suite
         outlines(suite, names=["n-99"])
     with pytest.raises(UsageError, match="tagged large"):
         outlines(suite, tags=["large"])
+
+
+OPINION = {"reason": "it says the number", "right": True, "score": 1.0}
+
+
+def judging(models: Sequence[ScriptedModel]) -> Load:
+    def load(job: Job) -> Bench:
+        judge = Judge("It says the number.", models=models, recorded=judgements(job.suite))
+        return Bench(worker=None, scorers=[judge])
+
+    return load
+
+
+def test_what_a_model_has_judged_is_kept_in_the_suite_and_needs_no_model_again(tmp_path: Path) -> None:
+    suite = write_suite(tmp_path, [recorded(n) for n in range(3)], Manifest(name="judged"))
+    model = ScriptedModel(lambda request: OPINION)
+    asked = measured(suite, judging([model]), mode="recorded")
+    assert ([one.success for one in asked], len(model.seen)) == (["yes"] * 3, 3)
+    assert len((tmp_path / "judgements.jsonl").read_text().splitlines()) == 3
+    assert measured(suite, judging([]), mode="recorded") == asked
+    strange = write_suite(tmp_path / "other", [recorded(4)], Manifest(name="other"))
+    assert [one.state for one in measured(strange, judging([]), mode="recorded")] == ["unscored"]
+
+
+def test_a_damaged_judgement_is_named_by_its_line(tmp_path: Path) -> None:
+    write_suite(tmp_path, [recorded(1)], Manifest(name="judged"))
+    (tmp_path / "judgements.jsonl").write_text('{"key": "' + "0" * 64 + '"}\n')
+    with pytest.raises(ScenarioError, match=r"judgements\.jsonl:1: expected a judgement"):
+        judgements(str(tmp_path))
