@@ -7,8 +7,9 @@ next call. Without a block around it, every call has a session of its own.
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import AsyncGenerator, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from dataclasses import KW_ONLY, dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -194,9 +195,11 @@ class Session:
         if self._group is None:
             async with Session(self._name, self._server, self._check) as session:
                 return await session.call(request)
+        before = self._client
         client = await self._kept()
         if request.writes:
-            return await self._called(await self._looked_at(client), request)
+            known = client is before
+            return await self._called(await self._looked_at(client, request) if known else client, request)
         try:
             return await self._called(client, request)
         except UnansweredError:
@@ -212,15 +215,19 @@ class Session:
                 raise UnreachableError(f"the session with MCP server {self._name!r} is closed")
             return self._client
 
-    async def _looked_at(self, client: Client) -> Client:
+    async def _looked_at(self, client: Client, request: Request) -> Client:
         """A session in which what the server offers was looked at right now."""
         from mcp import MCPError
 
         try:
-            self._check(await offered(client))
-        except MCPError:
+            with anyio.fail_after(request.seconds):
+                self._check(await offered(client))
+        except (MCPError, TimeoutError):
             self._drop(client)
             return await self._kept()
+        except UsageError:
+            self._drop(client)
+            raise
         return client
 
     def _drop(self, client: Client) -> None:
@@ -234,11 +241,12 @@ class Session:
         over = self._over = anyio.Event()
         client: Client | None = None
         try:
-            async with AsyncExitStack() as stack:
-                with anyio.fail_after(OPENING_SECONDS):
-                    client = self._client = await stack.enter_async_context(self._opened())
-                task_status.started()
-                await over.wait()
+            with anyio.CancelScope(deadline=anyio.current_time() + OPENING_SECONDS) as opening:
+                async with self._opened() as client:
+                    opening.deadline = math.inf
+                    self._client = client
+                    task_status.started()
+                    await over.wait()
         except Exception as error:
             if client is None:
                 raise _reason(self._name, error) from error
@@ -246,6 +254,8 @@ class Session:
         finally:
             if client is not None:
                 self._drop(client)
+        if client is None:  # the scope was left at its deadline
+            raise UnreachableError(f"MCP server {self._name!r} cannot be reached: it took too long")
 
     @asynccontextmanager
     async def _opened(self) -> AsyncGenerator[Client]:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import ipaddress
 import socket
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from ipaddress import IPv4Address, IPv6Address, IPv6Network
 from typing import Literal, TypeAlias
 
@@ -132,12 +132,16 @@ class Bounded(httpx2.AsyncByteStream):
         Raises:
             StreamError: it is too long.
         """
-        size = 0
-        async for piece in self._stream:
-            size += len(piece)
-            if size > MOST_BYTES:
-                raise httpx2.StreamError(f"the answer is longer than {MOST_BYTES} bytes")
-            yield piece
+        size, pieces = 0, aiter(self._stream)
+        try:
+            async for piece in pieces:
+                size += len(piece)
+                if size > MOST_BYTES:
+                    raise httpx2.StreamError(f"the answer is longer than {MOST_BYTES} bytes")
+                yield piece
+        finally:
+            if isinstance(pieces, AsyncGenerator):
+                await pieces.aclose()
 
     async def aclose(self) -> None:
         """Close it."""

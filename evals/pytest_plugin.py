@@ -48,11 +48,15 @@ def replay(request: pytest.FixtureRequest) -> Callable[..., Replay]:
     The path is relative to the test's file. With `mode=` the replay is in that mode, else as for a scenario of its own.
     The call raises what `Replay.check` raises: a replay that comes back is what was recorded.
     """
+    from ..protocols.errors import EchelonError
 
     def replay(worker: Worker, scenario: Path | str, *, mode: Mode | None = None) -> Replay:
         __tracebackhide__ = True
-        found, manifest = _read(request.path.parent / scenario)
-        return _replayed(worker, found, mode or _mode(request.config, manifest)).check()
+        try:
+            found, manifest = _read(request.path.parent / scenario)
+            return _replayed(worker, found, mode or _mode(request.config, manifest)).check()
+        except EchelonError as error:
+            raise error.with_traceback(None) from None
 
     return replay
 

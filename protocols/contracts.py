@@ -172,6 +172,11 @@ class Context(Protocol):
         ...
 
     @property
+    def trace(self) -> str:
+        """W3C `traceparent` of whoever asked for the run; "": none."""
+        ...
+
+    @property
     def models(self) -> Sequence[Model]:
         """Models inherited from above, the first one first choice; empty: none."""
         ...

@@ -23,6 +23,7 @@ from .live import Live
 from .log import Log, status_after
 from .register import Register
 from .roster import Roster
+from .standing import standing
 
 logger = logging.getLogger(__name__)
 
@@ -214,9 +215,13 @@ class Drives:
             self._slots.release()
         live.end(broken)
         del self.live[live.run]
-        if live.entries:
-            waits = status_after(live.entries[-1].event) == "waiting" and live.reason is None
-            (self._register.parked.add if waits else self._register.parked.discard)(live.run)
+        if not live.entries:
+            return
+        waits = status_after(live.entries[-1].event) == "waiting" and live.reason is None
+        (self._register.parked.add if waits else self._register.parked.discard)(live.run)
+        if live.drive is not None and broken is None and live.reason is None and not self._left:
+            stands = standing(live.run, live.origin, live.entries)  # the next turn of its thread asks for it
+            self._register.remember(stands, live.drive.log.weight, self._register.changes)
 
     def _notice(self, event: Event) -> None:
         if isinstance(event, EffectFinished | EffectFailed):

@@ -112,6 +112,8 @@ class Log:
         self._broken: Exception | None = None
         self.owes = False
         """Whether something has happened in the world, or somebody was asked, that is not durable yet."""
+        self.weight = 0
+        """Size of the last event in bytes."""
         self._last = self._kept = clock.now()
         self._open: set[Place] = set()
         """Starts without an end, from before this drive; they are charged already."""
@@ -122,6 +124,7 @@ class Log:
             self._index(entry)
         self._seq = self._durable = last.seq
         self._digest = last.digest
+        self.weight = len(last.body)
         for charge in charges(entry.event for entry in entries):
             if charge.in_doubt:
                 self._charge(charge.path, charge.usage)
@@ -141,6 +144,7 @@ class Log:
         body = event.__pydantic_serializer__.to_json(event, by_alias=True)
         record = link(self.run, self._digest, self._seq, at, body)
         self._digest = record.digest
+        self.weight = len(body)
         self._pending.append(record)
         self._status = status_after(event)
         entry = Entry(self._seq, at, event)  # type: ignore[arg-type] # every concrete Happened is an Event

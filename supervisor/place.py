@@ -40,6 +40,7 @@ from ..protocols.events import (
     EffectStarted,
     Event,
     Happened,
+    RunStarted,
 )
 from ..protocols.messages import NOTHING_USED, Answer, Budget, Failure, Json, JsonReport, Question, Usage
 from ..protocols.recording import Recording
@@ -82,6 +83,12 @@ class Place:
     def run(self) -> str:
         """Id of the run."""
         return self._desk.log.run
+
+    @property
+    def trace(self) -> str:
+        """W3C `traceparent` of whoever asked for the run."""
+        first = self._desk.log.entries[0].event
+        return first.tags.get("trace", "") if isinstance(first, RunStarted) else ""
 
     @property
     def history(self) -> Sequence[Event]:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from ..protocols.errors import UnknownRunError
 from ..protocols.gateway.runs import Standing
-from ..protocols.storage import Record, RunStatus
+from ..protocols.storage import RunStatus
 from .standing import Origin
 
 KEPT = 4_096
@@ -57,9 +57,12 @@ class Register:
         """How a run at rest stands, if that is remembered."""
         return self._standings.get(run)
 
-    def remember(self, stands: Standing, last: Record, changes: int) -> None:
-        """Remember how a run at rest stands, which was read when there had been so many changes."""
-        if changes == self.changes and len(last.body) <= KEPT_BYTES:
+    def remember(self, stands: Standing, weight: int, changes: int) -> None:
+        """Remember how a run at rest stands, which was read when there had been so many changes.
+
+        `weight` is the size of its last event in bytes.
+        """
+        if changes == self.changes and weight <= KEPT_BYTES:
             self._standings[stands.run] = stands
             if len(self._standings) > KEPT:
                 self._standings.pop(next(iter(self._standings)))

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Self
+from itertools import islice
+from typing import Any, Self, cast
 
 from pydantic_core import from_json
 
-from ..protocols.events import RunEnded
+from ..protocols.events import RunEnded, RunStarted
 from ..protocols.gateway.runs import Order, Standing
+from ..protocols.messages import Json
 from ..protocols.storage import Record
 from .answers import open_questions
 from .log import Entry, status_after
@@ -74,6 +76,41 @@ def tags_of(order: Order) -> dict[str, str]:
     return {name: value for name, value in tags.items() if value}
 
 
+BRIEF = 120
+"""Characters of a task that a list shows."""
+
+
+def brief_of(task: Json) -> str:
+    r"""The beginning of a task in words; of a conversation, of what the user said last.
+
+    Example:
+        >>> brief_of({"case": {"who": "Ada"}, "urgent": True, "amounts": [3, 4.5]}), brief_of([3, 4.5])
+        ('Ada', '3, 4.5')
+        >>> brief_of({"turns": [{"role": "user", "text": "Hello\nthere"}]})
+        'Hello there'
+    """
+    turns = cast("dict[str, Any]", task).get("turns") if isinstance(task, dict) else None
+    for turn in cast("Sequence[Any]", turns) if isinstance(turns, list) else ():
+        if isinstance(turn, dict) and cast("dict[str, Any]", turn).get("role") == "user":
+            task = cast("dict[str, Any]", turn).get("text")
+    texts = [text for text in islice(_leaves(task), 24) if isinstance(text, str)]
+    numbers = [f"{number:g}" for number in islice(_leaves(task), 24) if not isinstance(number, str)]
+    words = " ".join(", ".join(texts or numbers).split())
+    return words if len(words) <= BRIEF else words[: BRIEF - 1] + "\N{HORIZONTAL ELLIPSIS}"
+
+
+def _leaves(value: Json) -> Iterator[str | float]:
+    """Texts that say something, and numbers, in order."""
+    if isinstance(value, dict):
+        for each in cast("dict[str, Json]", value).values():
+            yield from _leaves(each)
+    elif isinstance(value, list):
+        for each in cast("Sequence[Json]", value):
+            yield from _leaves(each)
+    elif (isinstance(value, str) and value.strip()) or (isinstance(value, int | float) and not isinstance(value, bool)):
+        yield value[:BRIEF] if isinstance(value, str) else value
+
+
 def standing(run: str, origin: Origin, entries: Sequence[Entry], given: frozenset[str] = frozenset()) -> Standing:
     """How a run stands, given its events.
 
@@ -96,6 +133,7 @@ def standing(run: str, origin: Origin, entries: Sequence[Entry], given: frozense
         thread=origin.thread,
         started=origin.started,
         updated=last.at,
+        brief=brief_of(entries[0].event.task) if isinstance(entries[0].event, RunStarted) else "",
         questions=questions,
         report=last.event.report if isinstance(last.event, RunEnded) else None,
     )

@@ -14,13 +14,16 @@ from ..protocols.gateway.runs import Seen
 
 BUFFER = 1_024
 """Events and pieces of text that a watcher may be behind; pieces of text are left out when half of it is full."""
+JOINED = 2_048
+"""Characters of a piece of text, beyond which no other is joined to it."""
 
 
 class Watcher:
     """One who watches: sees what had happened before it came, then what is told.
 
-    What is told waits in a bounded buffer. A piece of text that finds it half full is left out; an event that finds it
-    full ends the watching with an error, since a gap would be worse.
+    What is told waits in a bounded buffer. A piece of text that comes while the one before it waits is joined to it, so
+    that whoever is slow has fewer of them to send. A piece that finds the buffer half full is left out; an event that
+    finds it full ends the watching with an error, since a gap would be worse.
     """
 
     def __init__(self, after: int, *, most: int = BUFFER) -> None:
@@ -69,6 +72,8 @@ class Watcher:
         room = self._most // 2 if isinstance(shown, Delta) else self._most
         if self._over or (isinstance(shown, Seen) and shown.seq <= self._last):
             return
+        if isinstance(shown, Delta) and self._joins(shown):
+            return
         if self._behind < room:
             self._last = self._last if isinstance(shown, Delta) else shown.seq
             self._queue.append((shown, True))
@@ -77,6 +82,14 @@ class Watcher:
         elif isinstance(shown, Seen):
             self._queue.clear()
             self.end(JournalError(f"this watcher was let go at event {shown.seq}: it was {self._most} events behind"))
+
+    def _joins(self, piece: Delta) -> bool:
+        """Join a piece of text to the one that waits before it, if there is one of the same place with room."""
+        before, told = self._queue[-1] if self._queue else (None, False)
+        if not isinstance(before, Delta) or before.path != piece.path or len(before.text) + len(piece.text) > JOINED:
+            return False
+        self._queue[-1] = (Delta(before.path, before.text + piece.text), told)
+        return True
 
     def end(self, error: JournalError | None = None) -> None:
         """Show nothing more; what was told before is still shown."""

@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 
-VOID = {"br", "col", "hr", "img", "input", "meta"}
+VOID = {"br", "col", "hr", "img", "input", "link", "meta"}
 
 
 @dataclass

@@ -18,14 +18,25 @@ from mcp.client.streamable_http import streamable_http_client
 from mcp.server import Server
 from mcp.types import CallToolResult, ElicitRequestParams, ElicitResult
 
+from echelon.agents.function import worker
+from echelon.agents.person import Person
+from echelon.protocols.contracts import Worker
 from echelon.protocols.conversation import Reply, Request
 from echelon.protocols.gateway import keys
 from echelon.protocols.gateway.app import application
+from echelon.protocols.gateway.asgi import App, Receive, Scope, Send
 from echelon.protocols.gateway.mcp.call import Patience
 from echelon.protocols.gateway.mcp.server import Terms, server_of
 from echelon.protocols.gateway.runs import Disconnect, Runs
 from echelon.protocols.gateway.serving import Serving, hosts_of, origins_of
+from echelon.protocols.messages import Approval
 from echelon.protocols.prices import FREE, Price
+from echelon.supervisor.host import Host
+from echelon.supervisor.planners.workflow import Workflow
+from echelon.supervisor.supervisor import Supervisor
+
+from .builders import Number, double
+from .hosting import hosting, opened
 
 T = TypeVar("T")
 
@@ -141,22 +152,40 @@ class Site:
     """A server on a loopback socket."""
 
     url: str
-    keys: Mapping[str, str]
+    bearers: Mapping[str, str]
+    """The keys, by principal."""
     lines: list[Mapping[str, Any]]
     """Of its access log."""
 
     @asynccontextmanager
     async def client(self, user: User, era: str, who: str = keys.OWNER) -> AsyncGenerator[Client]:
         """Open a client with somebody's key."""
-        bearer = {"authorization": f"Bearer {self.keys[who]}"}
+        bearer = {"authorization": f"Bearer {self.bearers[who]}"}
         async with httpx2.AsyncClient(headers=bearer) as http:
             transport = streamable_http_client(f"{self.url}/mcp", http_client=http)
             async with user.client(transport, era) as client:
                 yield client
 
 
+def straight(app: App, key: str) -> App:
+    """Let requests in as they are."""
+    return app
+
+
+def unlocked(app: App, key: str) -> App:
+    """Let everybody in with this key: for clients that cannot send one."""
+
+    async def serve(scope: Scope, receive: Receive, send: Send) -> None:
+        bearer = (b"authorization", f"Bearer {key}".encode())
+        await app({**scope, "headers": [*scope.get("headers", ()), bearer]}, receive, send)
+
+    return serve
+
+
 @asynccontextmanager
-async def site(runs: Runs, folder: Path, *others: str, disconnect: Disconnect = "cancel") -> AsyncGenerator[Site]:
+async def site(
+    runs: Runs, folder: Path, *others: str, door: Callable[[App, str], App] = straight
+) -> AsyncGenerator[Site]:
     """Serve a host as `echelon serve` does, to its owner and others."""
     path = folder / "keys"
     keys.make(path)
@@ -168,8 +197,9 @@ async def site(runs: Runs, folder: Path, *others: str, disconnect: Disconnect = 
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         hosts = hosts_of(listener.getsockname()[1])
-        serving = Serving(keys=known, hosts=hosts, origins=origins_of(hosts), disconnect=disconnect, log=told.append)
-        config = uvicorn.Config(application(runs, serving), lifespan="on", log_config=None, timeout_graceful_shutdown=1)
+        serving = Serving(keys=known, hosts=hosts, origins=origins_of(hosts), log=told.append)
+        app = door(application(runs, serving), known.known[keys.OWNER])
+        config = uvicorn.Config(app, lifespan="on", log_config=None, timeout_graceful_shutdown=1)
         serves = uvicorn.Server(config)
         async with anyio.create_task_group() as group:
             group.start_soon(serves.serve, [listener])
@@ -177,3 +207,35 @@ async def site(runs: Runs, folder: Path, *others: str, disconnect: Disconnect = 
                 await anyio.lowlevel.checkpoint()
             yield Site(f"http://127.0.0.1:{listener.getsockname()[1]}", known.known, told)
             serves.should_exit = True
+
+
+class Till:
+    """A desk that doubles a number, asks whether that may be paid, and pays; it knows what it has paid."""
+
+    def __init__(self) -> None:
+        self.paid: list[int] = []
+
+        @worker(effect=True)
+        async def pay(number: Number, approval: Approval) -> str:
+            """Pay."""
+            self.paid.append(number.n)
+            return f"paid {number.n}, said {approval.by}: {approval.note}"
+
+        boss = Person("boss", "May this be paid?", accepts=Number, returns=Approval)
+        flow = Workflow(Number, str)
+        twice = flow.step(double, flow.task)
+        flow.output(flow.step(pay, {"number": twice, "approval": flow.step(boss, twice)}))
+        team: list[Worker[Any, Any]] = [double, boss, pay]
+        self.desk: Worker[Any, Any] = Supervisor("desk", accepts=Number, returns=str, team=team, planner=flow)
+
+
+@asynccontextmanager
+async def kept(*teams: Worker[Any, Any], **limits: Any) -> AsyncGenerator[Host]:
+    """Host teams in memory."""
+    async with hosting(opened("memory", Path("nowhere")), *teams, **limits) as host:
+        yield host
+
+
+async def runs_of(host: Runs, status: Any = None) -> list[str]:
+    """The runs of a host, the latest first."""
+    return [stands.run for stands in await host.find(status=status)]

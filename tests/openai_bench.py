@@ -23,8 +23,8 @@ from echelon.agents.reviewer import Reviewer
 from echelon.protocols.contracts import Worker
 from echelon.protocols.conversation import Reply, Request
 from echelon.protocols.gateway.asgi import App, Receive, Scope, Send, state_of
-from echelon.protocols.gateway.openai.following import Settings
 from echelon.protocols.gateway.openai.routes import routes
+from echelon.protocols.gateway.openai.settings import Settings
 from echelon.protocols.messages import Approval, Done, Failed, Failure, FailureKind, Message, Reject, Usage
 from echelon.protocols.prices import FREE, Price
 from echelon.supervisor.host import Host, Limits

@@ -135,7 +135,7 @@ async def posted(
 ) -> httpx2.Response:
     """Post one message as it goes over the wire."""
     told = {
-        "authorization": f"Bearer {at.keys[who]}",
+        "authorization": f"Bearer {at.bearers[who]}",
         "accept": "application/json, text/event-stream",
         "content-type": "application/json",
     }
@@ -208,6 +208,9 @@ def within(command: StdioServerParameters, errors: Any) -> Any:
 
 async def test_a_client_finds_out_by_itself_which_era_is_spoken(tmp_path: Path) -> None:
     """It asks before it opens a session."""
-    async with hosting(opened("memory", tmp_path), double) as host, site(host, tmp_path) as at:
-        async with at.client(User(), "auto") as client:
-            assert client.protocol_version == MODERN
+    async with (
+        hosting(opened("memory", tmp_path), double) as host,
+        site(host, tmp_path) as at,
+        at.client(User(), "auto") as client,
+    ):
+        assert client.protocol_version == MODERN

@@ -17,8 +17,8 @@ from echelon.protocols.conversation import Delta
 from echelon.protocols.events import Cancelled, Event
 from echelon.protocols.gateway.app import application
 from echelon.protocols.gateway.keys import Keys, make
-from echelon.protocols.gateway.openai.following import Settings
 from echelon.protocols.gateway.openai.routes import routes
+from echelon.protocols.gateway.openai.settings import Settings
 from echelon.protocols.gateway.openai.sse import Heartbeat
 from echelon.protocols.gateway.serving import Serving, hosts_of, origins_of
 from echelon.supervisor.journal.memory import MemoryJournal
@@ -142,6 +142,26 @@ def test_an_answer_that_does_not_fit_is_told_of(bench: Bench) -> None:
         assert told[-1].response.id == asked.id
         counted = client.responses.create(model="counts", previous_response_id=again.id, input="total: 3\ncount: 1")
     assert '"total": 3' in counted.output_text
+
+
+def test_who_turns_to_another_team_answers_nothing(bench: Bench) -> None:
+    """A yes is for the team that is spoken to; and one that says something new while it is sent again is a new run."""
+    headers = {"x-openwebui-chat-id": "c-8"}
+    with bench.client() as client:
+        client.chat.completions.create(model="asks", messages=HELLO, extra_headers=headers)
+        yes: Any = [*HELLO, {"role": "assistant", "content": "?"}, {"role": "user", "content": "yes"}]
+        other: Any = client.chat.completions.create(model="echo", messages=yes, extra_headers=headers)
+        assert other.choices[0].message.content == "You are welcome."
+        again = headers | {"x-stainless-retry-count": "1"}
+        said: Any = [{"role": "user", "content": "/new Tea"}]
+        new: Any = client.chat.completions.create(model="asks", messages=said, extra_headers=again)
+        assert new.echelon["outcome"] == "waiting"
+        client.chat.completions.create(model="asks", messages=yes, extra_headers=headers)
+        late: Any = client.chat.completions.create(model="asks", messages=said, extra_headers=again)
+        assert late.id == new.id
+        more: Any = [{"role": "user", "content": "/new Milk"}]
+        third: Any = client.chat.completions.create(model="asks", messages=more, extra_headers=again)
+        assert third.id not in (new.id, other.id)
 
 
 def test_what_was_said_before_reaches_the_team(bench: Bench) -> None:

@@ -179,6 +179,8 @@ def test_nulls_and_strangers_are_ignored() -> None:
     items = [{"type": "reasoning", "id": "rs_1"}, {"role": "user", "content": "Hi"}, {"type": "web_search_call"}]
     found = read(ResponseRequest, json.dumps({"model": "desk", "input": items}).encode())
     assert heard(found.messages, "input").request.text == "Hi"
+    more = {"tool_choice": "none", "include": ["reasoning.encrypted_content"], "prompt": None}
+    assert read(ResponseRequest, json.dumps({"model": "desk", "input": "Hi"} | more).encode()).tool_choice is None
 
 
 def test_a_message_that_is_no_text_is_named_by_its_place() -> None:

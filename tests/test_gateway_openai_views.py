@@ -196,7 +196,13 @@ def test_a_long_plan_is_told_in_short() -> None:
 
 @pytest.mark.parametrize(
     ("output", "text"),
-    [("Yes.", "Yes."), ({"text": "T", "n": 1}, "T"), ({"text": "T", "markdown": "M"}, "M"), (None, "Done.")],
+    [
+        ("Yes.", "Yes."),
+        ([1], "```json\n[\n  1\n]\n```"),
+        ({"text": "T", "n": 1}, "T"),
+        ({"text": "T", "markdown": "M"}, "M"),
+        (None, "Done."),
+    ],
 )
 def test_an_output_is_said_as_text(output: Json, text: str) -> None:
     """By the field that holds it, if there is one."""
@@ -249,6 +255,8 @@ def test_what_is_asked_shows_all_of_itself() -> None:
     assert "pay \\u202e001" in text
     assert "````text\n" in text
     assert text.startswith("Each of these waits for an answer that begins with its id.")
+    long = asked("a", subject={"all": "x" * 9_000}).question
+    assert len(question_text((long,), RUN)) < 4_500
     plain = asked("a", of="user", asks="report", subject={"team": "desk"}, prompt="How many?").question
     assert question_text((plain,), RUN) == f"How many?\n\n_(question a of run {RUN})_"
 

@@ -22,14 +22,16 @@ from echelon.protocols.events import (
     Reported,
 )
 from echelon.protocols.gateway.asgi import App
-from echelon.protocols.gateway.openai.following import Settings
+from echelon.protocols.gateway.asgi import Event as Message
 from echelon.protocols.gateway.openai.routes import routes
+from echelon.protocols.gateway.openai.settings import Settings
 from echelon.protocols.gateway.openai.sse import Heartbeat
+from echelon.protocols.gateway.runs import Order, Seen
 from echelon.protocols.messages import Question, Usage
 
+from .builders import Number, plan_of, step
 from .builders import done as reported
-from .builders import plan_of, step
-from .told_runs import BEGAN, RUN, SPEAKS, Happening, Told, ask, done, failed
+from .told_runs import BEGAN, RUN, SPEAKS, Client, Happening, Told, ask, done, failed
 from .told_runs import Asked as Answer
 
 T = TypeVar("T")
@@ -60,10 +62,10 @@ def at_once(work: Callable[[], Awaitable[T]]) -> T:
     return result
 
 
-def chat(runs: Told, settings: Settings | None = None, stays: float = 1e9, **fields: Any) -> Answer:
+def chat(runs: Told, settings: Settings | None = None, **fields: Any) -> Answer:
     """Send a chat, and give back what was sent."""
     body = {"model": "desk", "messages": [{"role": "user", "content": "Hi"}]} | fields
-    return at_once(lambda: ask(served(runs, settings), "POST", CHAT, json.dumps(body).encode(), stays=stays))
+    return at_once(lambda: ask(served(runs, settings), "POST", CHAT, json.dumps(body).encode()))
 
 
 def respond(runs: Told, settings: Settings | None = None, **fields: Any) -> Answer:
@@ -247,6 +249,7 @@ def test_an_error_after_the_status_is_an_event() -> None:
 def test_a_run_that_breaks_off_is_an_error() -> None:
     """Nobody takes half an answer for a whole one."""
     assert chat(Told([])).status == 500
+    assert respond(Told([])).status == 500
     assert b'"error"' in chat(Told([]), stream=True).frames[-1]
     assert b'"type":"error"' in respond(Told([]), stream=True).frames[-1]
 
@@ -260,14 +263,34 @@ def test_one_who_cannot_keep_up_goes_on_where_it_was_let_go() -> None:
     assert runs.log == ["came", "came", "left", "left"]
 
 
+@pytest.mark.parametrize("path", [CHAT, RESPONSES])
 @pytest.mark.parametrize("stream", [True, False])
-def test_a_client_that_hangs_up_watches_no_more(stream: bool) -> None:  # noqa: FBT001 - a parameter of pytest
+def test_a_client_that_hangs_up_watches_no_more(path: str, stream: bool) -> None:  # noqa: FBT001 - a parameter of pytest
     """Streaming or not; nothing is sent to nobody."""
     runs = Told([*WORK, 100.0, done("Yes.")])
-    answer = chat(runs, stays=3.0, stream=stream)
+    body = {"model": "desk", "messages": [{"role": "user", "content": "Hi"}], "input": "Hi", "stream": stream}
+    leaves = Client(stays=3.0)
+    answer = at_once(lambda: ask(served(runs), "POST", path, json.dumps(body).encode(), client=leaves))
     assert runs.log == ["came", "left"]
     assert b"Yes." not in answer.body
     assert answer.status == (200 if stream else 0)
+
+
+def test_a_server_that_says_by_an_error_that_the_client_is_gone_is_understood() -> None:
+    """As ASGI has it since 2.4; nobody watches any more, and nothing is logged as a defect."""
+
+    class Gone(Answer):
+        async def __call__(self, message: Message) -> None:
+            """Take the beginning, and no more."""
+            await super().__call__(message)
+            if len(self.frames) > 2:
+                raise OSError("the client is gone")
+
+    runs, gone = Told([*WORK, 100.0, done("Yes.")]), Gone()
+    body = json.dumps({"model": "desk", "messages": [{"role": "user", "content": "Hi"}], "stream": True}).encode()
+    at_once(lambda: ask(served(runs), "POST", CHAT, body, into=gone))
+    assert runs.log == ["came", "left"]
+    assert len(gone.frames) == 3
 
 
 def test_one_who_tries_again_is_given_time_to() -> None:
@@ -279,7 +302,7 @@ def test_one_who_tries_again_is_given_time_to() -> None:
         app = served(runs)
         async with trio.open_nursery() as nursery:
             first = {"x-stainless-retry-count": "0"}
-            nursery.start_soon(lambda: ask(app, "POST", CHAT, body, first, stays=3.0))
+            nursery.start_soon(lambda: ask(app, "POST", CHAT, body, first, Client(stays=3.0)))
             await trio.sleep(3.5)
             assert runs.log == ["came"]
         return await ask(app, "POST", CHAT, body, {"x-stainless-retry-count": "1"})
@@ -303,12 +326,15 @@ def test_an_order_says_who_asks_and_in_which_thread() -> None:
 
 
 def test_a_title_is_no_task() -> None:
-    """What a front end asks behind the user's back begins nothing."""
+    """What a front end asks behind the user's back begins nothing, even in a shape that the team cannot give."""
     runs = Told([])
     title = '### Task:\nTitle!\n### Output:\nJSON format: { "title": "..." }\n<chat_history>\nUSER: Hi\n'
-    answer = chat(runs, messages=[{"role": "user", "content": title}], stream=True)
+    form = {"type": "json_object"}
+    answer = chat(runs, messages=[{"role": "user", "content": title}], stream=True, response_format=form)
     assert b'"content":"{\\"title\\":\\"Hi\\"}"' in answer.body
     assert answer.body.endswith(b"data: [DONE]\n\n")
+    said = read(respond(runs, input=title, text={"format": form}))
+    assert said["output"][0]["content"][0]["text"] == '{"title":"Hi"}'
     assert runs.orders == []
 
 
@@ -338,10 +364,146 @@ def test_a_yes_in_a_plain_chat_goes_to_the_run_that_asks() -> None:
     async def work() -> Any:
         first = read(await ask(app, "POST", CHAT, json.dumps({"model": "desk", "messages": asked}).encode()))
         said = [*asked, first["choices"][0]["message"], {"role": "user", "content": "Yes."}]
-        return read(await ask(app, "POST", CHAT, json.dumps({"model": "desk", "messages": said}).encode()))
+        said_ = json.dumps({"model": "desk", "messages": said}).encode()
+        return read(await ask(app, "POST", CHAT, said_))
 
     second = at_once(work)
     assert second["id"] == f"chatcmpl-{RUN}.2"
     assert second["choices"][0]["message"]["content"] == "Paid."
     assert second["usage"]["total_tokens"] == 15
     assert len(runs.orders) == 1
+
+
+def test_what_is_asked_once_more_is_no_json() -> None:
+    """A client that wants JSON is refused it, whole or streamed, so that it does not read a question as its answer."""
+    runs = Told(PAUSE, returns=Number)
+    app = served(runs)
+    fields: dict[str, Any] = {"model": "desk", "response_format": {"type": "json_object"}}
+
+    async def work() -> list[Answer]:
+        asked: list[tuple[str, dict[str, bool]]] = [("Pay.", {}), ("Why?", {}), ("Why?", {"stream": True})]
+        bodies = [fields | more | {"messages": [{"role": "user", "content": text}]} for text, more in asked]
+        return [await ask(app, "POST", CHAT, json.dumps(one).encode(), {"x-thread-id": "t"}) for one in bodies]
+
+    for answer in at_once(work):
+        assert b'"content":"' not in answer.body.replace(b'"content":""', b"")
+        assert b'"refusal":"**boss** is' in answer.body
+    assert len(runs.orders) == 1
+
+
+def test_a_thread_that_waits_is_asked_again_in_a_response_of_its_own() -> None:
+    """Where the client names no response, there is none to go on from."""
+    runs = Told(PAUSE)
+    app = served(runs)
+
+    async def work() -> list[Any]:
+        bodies = [json.dumps({"model": "desk", "input": text}).encode() for text in ("Pay.", "Why?")]
+        return [read(await ask(app, "POST", RESPONSES, body, {"x-thread-id": "t"})) for body in bodies]
+
+    asked, again = at_once(work)
+    assert again["id"].startswith("resp_aside-")
+    assert "still asked" in again["output"][0]["content"][0]["text"]
+    assert asked["output"][-1]["id"] == f"mcpr_{MAY_I.id}"
+    assert len(runs.orders) == 1
+
+
+def test_a_leg_that_is_not_there_is_not_found() -> None:
+    """Nor a run, nor what is no id; too long a query is refused."""
+    runs = Told([done("Yes.")])
+    app = served(runs)
+    names = [
+        f"resp_{RUN}.9",
+        "resp_run-8",
+        "nothing",
+        f"resp_{RUN}",
+        f"resp_{RUN}?{'&'.join('a=1' for _ in range(200))}",
+    ]
+
+    async def work() -> list[int]:
+        await ask(app, "POST", RESPONSES, json.dumps({"model": "desk", "input": "Hi"}).encode())
+        return [(await ask(app, "GET", f"{RESPONSES}/{name}")).status for name in names]
+
+    assert at_once(work) == [404, 404, 404, 200, 400]
+
+
+def test_a_shape_that_the_team_cannot_give_is_refused_by_its_field() -> None:
+    """As each API calls it."""
+    form = {"type": "json_schema", "name": "n", "schema": {"type": "object"}}
+    assert read(respond(Told([]), text={"format": form}))["error"]["param"] == "text.format"
+    chats = {"type": "json_schema", "json_schema": {"name": "n", "schema": {"type": "object"}}}
+    assert read(chat(Told([]), response_format=chats))["error"]["param"] == "response_format"
+
+
+def test_a_response_that_was_gone_on_from_is_not_called_off() -> None:
+    """Its question was answered; what goes on is the next one's."""
+    runs = Told(PAUSE, follows=[9.0, done("Paid.")])
+    app = served(runs)
+
+    async def work() -> list[str]:
+        asked = read(await ask(app, "POST", RESPONSES, json.dumps({"model": "desk", "input": "Pay."}).encode()))
+        more = {"model": "desk", "input": "yes", "previous_response_id": asked["id"], "background": True}
+        made = read(await ask(app, "POST", RESPONSES, json.dumps(more).encode()))
+        await ask(app, "GET", f"{RESPONSES}/{made['id']}?stream=true", client=Client(stays=1.0))
+        first, second = [read(await ask(app, "POST", f"{RESPONSES}/{one['id']}/cancel")) for one in (asked, made)]
+        none = await ask(app, "GET", f"{RESPONSES}/{asked['id']}.3")
+        return [first["status"], second["status"], read(none)["error"]["code"]]
+
+    assert at_once(work) == ["completed", "cancelled", "response_not_found"]
+
+
+def test_an_approval_of_a_run_under_way_is_of_its_leg() -> None:
+    """It need not wait until everything else does."""
+    runs = Told([PAUSE[0], 9.0], follows=[done("Paid.")])
+    app = served(runs)
+
+    async def work() -> Any:
+        made = read(
+            await ask(app, "POST", RESPONSES, json.dumps(body | {"input": "Pay.", "background": True}).encode())
+        )
+        name = made["id"]
+        await ask(app, "GET", f"{RESPONSES}/{name}?stream=true", client=Client(stays=1.0))
+        item = {"type": "mcp_approval_response", "approval_request_id": f"mcpr_{MAY_I.id}", "approve": True}
+        given = body | {"previous_response_id": name, "input": [item]}
+        return name, read(await ask(app, "POST", RESPONSES, json.dumps(given).encode()))
+
+    body: dict[str, Any] = {"model": "desk"}
+    name, answer = at_once(work)
+    assert (answer["id"], answer["status"]) == (name, "completed")
+
+
+class Broken(Told):
+    """Runs with a defect."""
+
+    async def begin(self, order: Order) -> str:
+        """Fail, if the order is a plain one."""
+        if order.surface == "chat":
+            raise LookupError("the password is swordfish")
+        return await super().begin(order)
+
+    async def events(self, run_id: str) -> list[Seen]:
+        """Fail, once something has happened."""
+        if len(self.past) > 2:
+            raise LookupError("the password is swordfish")
+        return list(self.past)
+
+
+def test_a_defect_of_ours_is_told_as_one_and_no_more(caplog: pytest.LogCaptureFixture) -> None:
+    """The log says what it was; the client is told not to try again."""
+    sent = Answer()
+    body = json.dumps({"model": "desk", "messages": [{"role": "user", "content": "Hi"}]}).encode()
+    with pytest.raises(LookupError):
+        at_once(lambda: ask(served(Broken([])), "POST", CHAT, body, into=sent))
+    assert (sent.status, sent.headers["x-should-retry"]) == (500, "false")
+    assert read(sent)["error"]["type"] == "server_error"
+    streamed = respond(Broken([done("Yes.")]), stream=True)
+    assert b'"type":"error"' in streamed.frames[-1]
+    assert b"swordfish" not in sent.body + streamed.body
+    assert "swordfish" in caplog.text
+
+
+def test_a_request_that_breaks_off_is_refused() -> None:
+    """Nobody is there to be told."""
+    runs = Told([done("Yes.")])
+    answer = at_once(lambda: ask(served(runs), "POST", CHAT, b"{", client=Client(whole=False, stays=1.0)))
+    assert answer.status == 400
+    assert runs.orders == []

@@ -18,11 +18,12 @@ from echelon.agents.models.faults import Fault
 from echelon.agents.models.loopback import LoopbackServer
 from echelon.agents.models.openai import OpenAIModel
 from echelon.agents.models.scripted import ScriptedModel, ToolCalls
-from echelon.agents.tools import tool
+from echelon.agents.tools import Tool, tool
 from echelon.evals.replay.canonical import canonical, same
 from echelon.evals.replay.modes import Structural
 from echelon.evals.replay.replay import replay
 from echelon.evals.replay.result import ReplayError
+from echelon.evals.scenarios.plain import is_list, is_object
 from echelon.evals.scenarios.recording import scenario_from
 from echelon.evals.scenarios.redaction import Redactor
 from echelon.evals.virtual import VirtualClock, VirtualLoop, in_virtual_time
@@ -30,9 +31,9 @@ from echelon.protocols.contracts import Context, Worker
 from echelon.protocols.conversation import Head, Prompt, Request, UserMessage
 from echelon.protocols.errors import MissError
 from echelon.protocols.events import EffectStarted
-from echelon.protocols.messages import Budget, Json, Message
+from echelon.protocols.messages import Budget, Failed, Failure, Json, Message
 from echelon.protocols.prices import Rates
-from echelon.supervisor.planners.workflow import Workflow
+from echelon.supervisor.planners.workflow import Handle, Workflow
 from echelon.supervisor.runs import Entry, MemoryJournal, Settings, run
 from echelon.supervisor.supervisor import Supervisor
 
@@ -271,14 +272,15 @@ def test_models_that_the_run_lent_need_not_be_given() -> None:
 def test_a_call_that_the_budget_did_not_allow_is_refused_again() -> None:
     """It was never begun, so there is nothing of it in the recording."""
 
-    @tool(usd=0.4)
     async def dear(n: int) -> int:
         """Costs a lot."""
         await anyio.sleep(1.0)
         return n
 
     script = [ToolCalls(("dear", {"n": 1}), ("dear", {"n": 2})), ToolCalls(("dear", {"n": 3}))]
-    agent = Agent("spend", "Spend.", accepts=Number, returns=Number, tools=[dear], models=[ScriptedModel(script)])
+    agent = Agent(
+        "spend", "Spend.", accepts=Number, returns=Number, tools=[Tool(dear, usd=0.4)], models=[ScriptedModel(script)]
+    )
     outcome = recorded(alone(agent), Number(n=1), budget=Budget(usd=1.0))
     assert outcome.failure is not None
     assert outcome.failure.kind == "budget"
@@ -314,6 +316,33 @@ def test_a_recording_that_broke_off_can_be_replayed_up_to_there() -> None:
     assert [str(miss) for miss in found.misses] == ["/b#1 call 0: its end was not recorded: the run broke off there"]
 
 
+def test_a_miss_says_what_is_nearest() -> None:
+    """Another kind at the place, other attempts at the step, or all that there was."""
+
+    def one(way: str) -> Worker[Number, Number]:
+        asked: list[int] = []
+
+        @worker(name="look")
+        async def look_on(number: Number, context: Context) -> Number | Failed:
+            """Looks at the clock or casts a die, at once or at the second attempt."""
+            asked.append(1)
+            if way == "late" and len(asked) == 1:
+                return Failed(failure=Failure(kind="upstream", message="not yet", retryable=True))
+            for _ in range(2 if way == "twice" else 1):
+                await (context.random() if way == "die" else context.now())
+            return number
+
+        return alone(look_on)
+
+    known = scenario(recorded(one("clock"), Number(n=1)).entries)
+    told = {way: str(replayed(one(way), known).misses[0]) for way in ("die", "late", "twice")}
+    assert told == {
+        "die": "/only#1 random 0: the recording holds no such request here, only time",
+        "late": "/only#2 time 0: the recording holds nothing here, only at /only#1",
+        "twice": "/only#1 time 1: the recording holds 1 of these here, and all were asked for",
+    }
+
+
 @pytest.mark.parametrize("entries", [(), SHOP.entries[1:]])
 def test_without_a_recorded_run_there_is_nothing_to_replay(entries: Any) -> None:
     """That is said, not raised."""
@@ -339,9 +368,9 @@ def crash_points() -> list[int]:
 
 def without_costs(value: Json) -> Json:
     """Leave out what a crash puts on the bill."""
-    if isinstance(value, dict):
+    if is_object(value):
         return {key: without_costs(inner) for key, inner in value.items() if key != "usage"}
-    return [without_costs(inner) for inner in value] if isinstance(value, list) else value
+    return [without_costs(inner) for inner in value] if is_list(value) else value
 
 
 @pytest.mark.parametrize("truth", [True, False])
@@ -386,7 +415,9 @@ class Ticket:
         model = ScriptedModel(lambda _: {"text": "42"})
         agent = Agent("answer", "Answer.", accepts=Ask, returns=Text, models=[model])
         flow = Workflow(Text, Text)
-        flow.output(flow.step(agent, flow.step(number, flow.task["text"])))
+        text: Handle[str] = flow.task["text"]
+        numbered: Handle[Ask] = flow.step(number, text)
+        flow.output(flow.step(agent, numbered))
         return Supervisor("desk", accepts=Text, returns=Text, team=[number, agent], planner=flow)
 
 
@@ -413,14 +444,21 @@ def test_a_redacted_scenario_replays_where_the_secret_comes_up_again() -> None:
         model = ScriptedModel(lambda _: {"text": "42"})
         agent = Agent("answer", "Answer.", accepts=Ask, returns=Text, models=[model])
         flow = Workflow(Text, Text)
-        flow.output(flow.step(agent, flow.step(sign, flow.task["text"])))
+        text: Handle[str] = flow.task["text"]
+        signed: Handle[Ask] = flow.step(sign, text)
+        flow.output(flow.step(agent, signed))
         return Supervisor("desk", accepts=Text, returns=Text, team=[sign, agent], planner=flow)
 
     known = scenario_from(recorded(team(), Text(text="?")), team(), name="secret")
     assert known.header.redactions
     assert replayed(team(), known).check().replayed.matched == 1
     assert replayed(team(), known, redact=Redactor().apply).faithful
-    assert replayed(team(), known, redact=lambda value: value).replayed.missed == 1
+    assert replayed(team(), known, redact=as_it_is).replayed.missed == 1
+
+
+def as_it_is(value: Json) -> Json:
+    """Redact nothing."""
+    return value
 
 
 def test_a_run_over_a_faulty_server_is_replayed_without_it() -> None:

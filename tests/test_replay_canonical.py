@@ -15,6 +15,7 @@ from echelon.evals.replay.canonical import canonical, same
 from echelon.evals.replay.crashes import uninterrupted
 from echelon.evals.replay.difference import ABSENT, MOST, MOST_LINES, difference
 from echelon.evals.replay.simplify import named, opened, simplifier
+from echelon.evals.scenarios.plain import is_list, is_object
 from echelon.evals.virtual import VirtualClock, VirtualLoop
 from echelon.protocols.contracts import Worker
 from echelon.protocols.events import Cancelled, Claimed, EffectFinished, EffectStarted, Event, RunEnded, RunStarted
@@ -22,6 +23,7 @@ from echelon.protocols.messages import Budget, Done, Json
 from echelon.supervisor.planners.workflow import ITEM, Workflow
 from echelon.supervisor.runs import Entry, MemoryJournal, Settings, answer, resume, run
 from echelon.supervisor.supervisor import Supervisor
+from echelon.supervisor.views.bill import fields
 
 from .recordings import ORDER, Shop, recorded
 
@@ -188,9 +190,9 @@ def test_values_differ_where_the_pointer_leads(one: Json, other: Json) -> None:
 
 def is_same(one: Json, other: Json) -> bool:
     """Whether two values are the same as JSON, whatever the order of fields."""
-    if isinstance(one, dict) and isinstance(other, dict):
+    if is_object(one) and is_object(other):
         return one.keys() == other.keys() and all(is_same(one[key], other[key]) for key in one)
-    if isinstance(one, list) and isinstance(other, list):
+    if is_list(one) and is_list(other):
         return len(one) == len(other) and all(map(is_same, one, other))
     return type(one) is type(other) and bool(one == other)
 
@@ -199,10 +201,10 @@ def resolved(value: Json, pointer: str) -> Json:
     """What stands at a pointer, or nothing."""
     for part in pointer.split("/")[1:]:
         key = part.replace("~1", "/").replace("~0", "~")
-        if isinstance(value, list):
+        if is_list(value):
             value = value[int(key)] if int(key) < len(value) else ABSENT
         else:
-            value = value.get(key, ABSENT)
+            value = fields(value).get(key, ABSENT)
     return value
 
 
@@ -241,4 +243,7 @@ def test_of_a_text_the_lines_that_went_and_came_are_shown() -> None:
     single = difference("a", "b")
     assert single is not None
     assert single.diff == ""
-    assert difference({"a": "x\ny"}, {}) is not None
+    gone = difference({"a": "x\ny"}, {})
+    assert gone is not None
+    assert (gone.diff, gone.told) == ("", '/a: expected "x\\ny", found nothing')
+    assert repr(gone.found) == "nothing"

@@ -49,7 +49,7 @@ def start() -> None:
 
 def shell() -> None:
     """Start a shell."""
-    os.system(":")
+    os.system(":")  # pyright: ignore[reportDeprecated] # a worker may not know
 
 
 WAYS = [connect, bind, look_up, start, shell]
@@ -68,7 +68,7 @@ def team(way: Callable[[], None], *, hides: bool = False, sync: bool = False) ->
         """Goes."""
         return go(number)
 
-    chosen: Worker[Number, Number] = worker(name="go")(go if sync else go_async)
+    chosen: Worker[Number, Number] = worker(name="go")(go) if sync else worker(name="go")(go_async)
     flow = Workflow(Number, Number)
     flow.output(flow.step(chosen, flow.task, id="out"))
     return Supervisor("boss", accepts=Number, returns=Number, team=[chosen], planner=flow)
@@ -145,11 +145,14 @@ def test_a_run_beside_a_replay_goes_outside_as_ever() -> None:
             outcome = await run(team(connect), Number(n=1))
             assert outcome.output == Number(n=1)
 
+    told: list[MissError] = []
+
     async def inside() -> None:
-        with closed([].append):
+        with closed(told.append):
             await anyio.sleep(0.05)
 
     anyio.run(both)
+    assert told == []
 
 
 def test_every_replay_is_told_of_its_own_alone() -> None:

@@ -75,13 +75,14 @@ def answered_on_the_way(*after: tuple[float, str]) -> Outcome[str]:
 
     async def drive() -> Outcome[str]:
         settings = Settings(clock=VirtualClock(loop))
+        outcomes: list[Outcome[str]] = []
         async with anyio.create_task_group() as group:
             group.start_soon(answers)
-            outcome = await run(team, Number(n=1), store=store, run_id=RUN, settings=settings)
-            while outcome.questions:
+            outcomes.append(await run(team, Number(n=1), store=store, run_id=RUN, settings=settings))
+            while outcomes[-1].questions:
                 await anyio.sleep(1_000.0)
-                outcome = await resume(team, RUN, store=store, settings=settings)
-        return outcome
+                outcomes.append(await resume(team, RUN, store=store, settings=settings))
+        return outcomes[-1]
 
     with closing(VirtualLoop()) as loop:
         return loop.run(drive())
@@ -162,6 +163,15 @@ def test_structural_replay_takes_the_answer_to_the_question_in_its_place() -> No
     assert found.outcome is not None
     assert found.outcome.output == Approval(by="eva")
     assert [(one.step, one.field) for one in found.tolerated] == [("/ada#1", "/subject/n")]
+
+
+def test_a_volatile_field_of_the_subject_makes_no_other_question() -> None:
+    """Its id is another one, and the answer is given all the same; nothing had to be tolerated."""
+    known = scenario(recorded(alone(), Number(n=1)).entries, volatile=("n",))
+    found = replayed(alone(factor=2), known)
+    assert found.outcome is not None
+    assert found.outcome.output == Approval(by="eva")
+    assert (found.replayed.tolerated, found.faithful) == (0, True)
 
 
 def test_another_wording_of_the_question_alone_changes_no_id() -> None:

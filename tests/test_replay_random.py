@@ -16,14 +16,14 @@ from echelon.agents.cascade import Cascade
 from echelon.agents.function import worker
 from echelon.agents.models.scripted import Said, ScriptedModel, ToolCalls
 from echelon.agents.person import Person
-from echelon.agents.tools import tool
+from echelon.agents.tools import Tool, tool
 from echelon.evals.replay.canonical import canonical
 from echelon.evals.replay.modes import Decisions, Structural
 from echelon.evals.scenarios.lines import dump, load
 from echelon.evals.scenarios.recording import scenario_from
 from echelon.protocols.contracts import Context, Worker
 from echelon.protocols.conversation import Request
-from echelon.protocols.messages import Failure
+from echelon.protocols.messages import Failure, Question
 from echelon.protocols.plans import Plan, Skip, Step
 from echelon.protocols.prices import Rates
 from echelon.supervisor.planners.workflow import fixed
@@ -43,7 +43,7 @@ class Sketch:
     steps: tuple[tuple[str, float, tuple[int, ...]], ...]
     inner: Sketch | None = None
     deeds: list[str] = field(default_factory=list[str], compare=False)
-    """What was done to the world, by whomever."""
+    """What was asked of the world, by whomever."""
 
     def team(self, name: str = "boss") -> Worker[Number, Number]:
         """Build it anew."""
@@ -52,8 +52,9 @@ class Sketch:
             Step(id=f"s{i}", worker=one.card.name, input=self.given(needs), after=after(needs), on_failure=Skip())
             for i, (one, (_, _, needs)) in enumerate(zip(workers, self.steps, strict=True))
         ]
-        plan = Plan(steps=tuple(steps), output={"n": {"$from": "task", "at": "/n"}})
-        planner = fixed(plan)
+        workers.append(self.function("close", "write", 0.5))
+        steps.append(Step(id="close", worker="close", input=self.given(()), after=tuple(one.id for one in steps)))
+        planner = fixed(Plan(steps=tuple(steps), output={"$from": "close"}))
         return Supervisor(name, accepts=Number, returns=Number, team=workers, planner=planner)
 
     def given(self, needs: Sequence[int]) -> Any:
@@ -81,7 +82,8 @@ class Sketch:
 
         async def work(number: Number, context: Context) -> Number:
             """Works."""
-            self.deeds.append(name)
+            if kind in ("read", "write"):
+                self.deeds.append(name)
             await anyio.sleep(seconds)
             drawn = await context.random()
             return Number(n=number.n + int(drawn * 10) + int(await context.now()) % 2)
@@ -95,7 +97,6 @@ class Sketch:
     def agent(self, name: str, kind: str, seconds: float) -> Agent[Number, Number]:
         """Hire an agent that calls two tools at once, then answers; a flaky one's model fails at first."""
 
-        @tool(effect=True)
         async def note(n: int) -> str:
             """Takes note."""
             self.deeds.append(name)
@@ -125,7 +126,14 @@ class Sketch:
             )
 
         model = ScriptedModel(say, name=name, price=Rates(input=1.0, output=2.0), seconds=seconds)
-        return Agent(name, f"You are {name}.", accepts=Number, returns=Number, tools=[note, weigh], models=[model])
+        return Agent(
+            name,
+            f"You are {name}.",
+            accepts=Number,
+            returns=Number,
+            tools=[Tool(note, effect=True), weigh],
+            models=[model],
+        )
 
 
 def after(needs: Sequence[int]) -> tuple[str, ...]:
@@ -133,10 +141,15 @@ def after(needs: Sequence[int]) -> tuple[str, ...]:
     return tuple(f"s{i}" for i in needs)
 
 
+def unwilling(question: Question) -> bool:
+    """Say no, so that nobody need think of a number."""
+    return False
+
+
 @st.composite
 def sketches(draw: st.DrawFn, inner: bool = True) -> Sketch:  # noqa: FBT001, FBT002 - hypothesis passes it on
-    """Draw a team of at most five, one of whom may lead another team."""
-    size = draw(st.integers(1, 5))
+    """Draw a team of at most four, one of whom may lead another team."""
+    size = draw(st.integers(1, 4))
     steps = [
         (
             draw(st.sampled_from(KINDS)),
@@ -148,32 +161,32 @@ def sketches(draw: st.DrawFn, inner: bool = True) -> Sketch:  # noqa: FBT001, FB
     return Sketch(tuple(steps), draw(sketches(inner=False)) if inner else None)
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(sketches(), st.integers(0, 9), st.none() | st.integers(0, 9), st.none() | st.integers(0, 9))
 def test_replaying_a_recording_gives_the_recording(
     sketch: Sketch, n: int, before: int | None, after: int | None
 ) -> None:
     """The same journal and outcome, also from a file and in another order; and nothing is done."""
     team = sketch.team()
-    outcome = recorded(team, Number(n=n), seed=before)
+    outcome = recorded(team, Number(n=n), seed=before, people=unwilling)
     known = scenario_from(outcome, team, name="random")
     read = load(dump(known))
     sketch.deeds.clear()
     for mode in (None, Structural()):
         found = replayed(sketch.team(), read, seed=after, **({} if mode is None else {"mode": mode})).check()
-        assert [one for one in sketch.deeds if not one.startswith("compute")] == []
+        assert sketch.deeds == []
         assert canonical(found.entries) == canonical(outcome.entries)
         assert found.outcome is not None
         assert found.outcome.report == outcome.report
         assert found.replayed.tolerated == 0
 
 
-@settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(sketches(), st.integers(0, 9))
 def test_a_replay_of_decisions_comes_to_the_same_end(sketch: Sketch, n: int) -> None:
     """With nobody at work at all."""
     team = sketch.team()
-    outcome = recorded(team, Number(n=n))
+    outcome = recorded(team, Number(n=n), people=unwilling)
     sketch.deeds.clear()
     found = replayed(sketch.team(), scenario_from(outcome, team, name="random"), mode=Decisions()).check()
     assert sketch.deeds == []

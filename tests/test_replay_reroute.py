@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -18,7 +19,7 @@ from echelon.protocols.contracts import Worker
 from echelon.protocols.conversation import digest_of
 from echelon.protocols.errors import MissError
 from echelon.protocols.events import Delegated, EffectStarted
-from echelon.protocols.messages import Message, Usage
+from echelon.protocols.messages import Json, Message, Usage
 from echelon.supervisor.planners.router import Route, Router
 from echelon.supervisor.planners.workflow import Handle, Workflow
 from echelon.supervisor.runs import Outcome
@@ -42,6 +43,7 @@ class Reply(Message):
 
 
 BILL = Question(topic="bill")
+APPROVED: Json = {"verdict": "approve", "findings": [], "blamed": [], "reason": "kind"}
 MONEY = Usage(calls=1, usd=0.25)
 
 
@@ -128,6 +130,29 @@ def test_another_choice_is_a_miss_of_decisions_and_its_handoff_is_in_the_journal
     divergence = found.replayed.divergence
     assert divergence is not None
     assert (divergence.what, divergence.field) == ("plan", "/steps/routed/worker")
+
+
+def test_work_that_never_ended_is_waited_for_and_then_missed() -> None:
+    """The recording broke off while the clerk was at it."""
+    outcome = recorded(Desk().team, BILL)
+    handed = next(i for i, event in enumerate(outcome.events, 1) if isinstance(event, Delegated))
+    found = replayed(Desk().team, scenario(outcome.entries[:handed]), mode=Decisions())
+    assert str(found.misses[0]) == "/routed#1 handoff 1: its report was not recorded: the run broke off before"
+
+
+def test_a_step_that_was_never_handed_over_is_missed() -> None:
+    """It is another plan."""
+    flow, other = Workflow(Question, Reply), Workflow(Question, Reply)
+    clerk = Desk().agent("clerk", "Answer.", "small")
+    flow.output(flow.step(clerk, flow.task, id="first"))
+    other.output(other.step(clerk, other.task, id="second"))
+    before, after = (
+        Supervisor("desk", accepts=Question, returns=Reply, team=[clerk], planner=planner) for planner in (flow, other)
+    )
+    known = scenario(recorded(before, BILL).entries)
+    found = replayed(after, known, mode=Decisions())
+    assert str(found.misses[0]) == "/second#1 handoff 1: no handoff to step 'second' was recorded, found one to 'clerk'"
+    assert replayed(after, known, mode=Reroute()).coverage.unevaluable == 1
 
 
 def test_work_of_which_an_arm_is_known_can_go_to_another() -> None:
@@ -230,10 +255,14 @@ def test_a_planner_whose_request_was_not_recorded_makes_a_run_unevaluable() -> N
     team = Desk().team
     reviewed = Supervisor(
         "desk", accepts=Question, returns=Reply, team=team.team, planner=team.planner, reviewer=Reviewer("Be kind."),
-        models=[ScriptedModel(lambda _: "?")],
+        models=[ScriptedModel(lambda _: APPROVED)],
     )  # fmt: skip
-    found = replayed(reviewed, scenario(recorded(team, BILL).entries), mode=Reroute())
-    assert (found.misses[0].path, found.coverage.unevaluable) == ("/review#1", 1)
+    known = scenario(recorded(reviewed, BILL).entries)
+    other = replace(reviewed, reviewer=Reviewer("Be strict."))
+    for mode in (Reroute(), Decisions()):
+        assert replayed(reviewed, known, mode=mode).faithful
+        found = replayed(other, known, mode=mode)
+        assert (found.misses[0].path, found.coverage.unevaluable) == ("/review#1", 1)
 
 
 def test_teams_inside_teams_are_led_by_their_own_supervisors() -> None:

@@ -20,7 +20,7 @@ from echelon.protocols.storage import Record, RunStatus
 from echelon.supervisor.journal.memory import MemoryJournal
 from echelon.supervisor.planners.workflow import Workflow
 from echelon.supervisor.supervisor import Supervisor
-from echelon.supervisor.watching import Watcher
+from echelon.supervisor.watching import JOINED, Watcher
 
 from .builders import Number, kinds
 from .hosting import EVA, Gate, Place, hosting, opened, order, seen
@@ -57,7 +57,10 @@ async def test_who_comes_late_sees_everything_once_and_in_order(place: Place) ->
 
 
 async def test_text_is_shown_between_the_events_where_it_was_said() -> None:
-    """It comes after the start of the call and before its end; the journal has none of it."""
+    """It comes after the start of the call and before its end; the journal has none of it.
+
+    Pieces that come at once are told as one.
+    """
     model = ScriptedModel(["one two three"])
     teller = Agent("teller", "Tell.", accepts=str, returns=str, models=[model])
     async with hosting(lambda: nullcontext(MemoryJournal()), teller) as host:
@@ -65,7 +68,20 @@ async def test_text_is_shown_between_the_events_where_it_was_said() -> None:
         async with host.watch(begun) as told:
             shown = [said(one) async for one in told]
     call = shown[shown.index("effect_started") : shown.index("effect_finished")]
-    assert call == ["effect_started", "one ", "two ", "three"]
+    assert call == ["effect_started", "one two three"]
+
+
+async def test_pieces_of_text_are_joined_while_they_wait_and_in_no_other_case() -> None:
+    """Those of one place that nothing stands between, up to a length; what has been read is left alone."""
+    watcher = Watcher(0)
+    watcher.tell(Delta("", "a"))
+    assert await anext(watcher) == Delta("", "a")
+    ended = Seen(1, 0.0, RunEnded(report=Done(output=None)))
+    for told in (Delta("", "b"), Delta("", "c"), Delta("/x#1", "d"), ended, Delta("", "e"), Delta("", "f" * JOINED)):
+        watcher.tell(told)
+    watcher.end()
+    shown = [said(one) async for one in watcher]
+    assert shown == ["bc", "d", "run_ended", "e", "f" * JOINED]
 
 
 async def test_a_watcher_that_does_not_read_is_let_go_and_the_run_goes_on() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -58,6 +58,7 @@ class Told:
 
     def __post_init__(self) -> None:
         self._left = list(self.happens)
+        self._woken = False
 
     @property
     def teams(self) -> Mapping[str, Card]:
@@ -79,6 +80,7 @@ class Told:
         return RUN
 
     def _happened(self, event: Event) -> Seen:
+        self._woken = False
         seen = Seen(len(self.past) + 1, BEGAN, event)
         self.past.append(seen)
         return seen
@@ -87,12 +89,13 @@ class Told:
     async def watch(self, run_id: str, *, after: int = 0) -> AsyncGenerator[AsyncIterator[Seen | Delta]]:
         """Tell what has happened, and let the rest happen."""
         self.log.append("came")
-        try:
-            yield self._told(after)
-        finally:
-            self.log.append("left")
+        async with aclosing(self._told(after)) as told:
+            try:
+                yield told
+            finally:
+                self.log.append("left")
 
-    async def _told(self, after: int) -> AsyncIterator[Seen | Delta]:
+    async def _told(self, after: int) -> AsyncGenerator[Seen | Delta]:
         for seen in list(self.past):
             if seen.seq > after:
                 yield seen
@@ -113,7 +116,7 @@ class Told:
             raise UnknownRunError(run_id)
         events = [seen.event for seen in self.past]
         last, order = events[-1], self.orders[0]
-        status = status_after(last)
+        status = "running" if self._woken else status_after(last)
         return Standing(
             run=RUN, team="desk", status=status, principal=order.principal, surface=order.surface,
             thread=order.thread, started=BEGAN, updated=BEGAN, report=None,
@@ -140,15 +143,20 @@ class Told:
         self, run_id: str, question_id: str, *, approved: bool, by: str, value: Json = None, note: str = ""
     ) -> Answer:
         """Take the answer, and let happen what follows."""
-        if question_id not in [question.id for question in (await self.standing(run_id)).questions]:
+        if question_id not in [question.id for question in open_questions([seen.event for seen in self.past])]:
             raise AnswerError("nobody asks that")
         given = Answer(question=question_id, digest="d", approved=approved, by=by, value=value, note=note)
         self._left = [Claimed(owner="me"), Answered(answer=given), *self.follows]
+        self._woken = True
         return given
 
     async def cancel(self, run_id: str, *, reason: str) -> None:
         """Call it off."""
         self._happened(Cancelled(reason=reason))
+
+    async def audit(self, *, principal: str = "") -> Mapping[str, str]:
+        """Nothing is written anywhere that could be damaged."""
+        return {RUN: ""}
 
 
 @dataclass
@@ -174,16 +182,28 @@ class Asked:
             self.frames.append(message["body"])
 
 
+@dataclass(frozen=True, kw_only=True)
+class Client:
+    """How long a client is there, and whether it sends all of its request."""
+
+    stays: float = 1e9
+    """Seconds."""
+    whole: bool = True
+
+
+PATIENT = Client()
+
+
 async def ask(
     app: App,
     method: str,
     path: str,
     body: bytes = b"",
     headers: Mapping[str, str] | None = None,
-    *,
-    stays: float = 1e9,
+    client: Client = PATIENT,
+    into: Asked | None = None,
 ) -> Asked:
-    """Send a request as `ada`; the client hangs up after `stays` seconds."""
+    """Send a request as `ada`."""
     address, _, query = path.partition("?")
     given = {"content-type": "application/json"} | dict(headers or {})
     scope = {
@@ -191,15 +211,15 @@ async def ask(
         "query_string": query.encode(), "headers": [(name.encode(), value.encode()) for name, value in given.items()],
         "state": {"principal": "ada"},
     }  # fmt: skip
-    sent = [{"type": "http.request", "body": body, "more_body": False}]
+    sent = [{"type": "http.request", "body": body, "more_body": not client.whole}]
 
     async def receive() -> Message:
         if sent:
             return sent.pop()
-        await anyio.sleep(stays)
+        await anyio.sleep(client.stays)
         return {"type": "http.disconnect"}
 
-    answer = Asked()
+    answer = into or Asked()
     send: Send = answer
     await app(scope, receive, send)
     return answer

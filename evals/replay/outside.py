@@ -51,7 +51,7 @@ def _watch() -> None:
     sys.addaudithook(_refuse)
 
 
-def _refuse(event: str, args: tuple[Any, ...]) -> None:
+def _refuse(event: str, args: tuple[Any, ...]) -> None:  # pragma: no cover - Python traces no audit hook
     if event not in REFUSED:
         return
     tell = _TELL.get()
@@ -63,7 +63,7 @@ def _refuse(event: str, args: tuple[Any, ...]) -> None:
     raise miss
 
 
-def _target(event: str, args: tuple[Any, ...]) -> str:
+def _target(event: str, args: tuple[Any, ...]) -> str:  # pragma: no cover - as above
     """Where to, as far as that can be no secret."""
     if event in ("socket.connect", "socket.bind", "socket.sendto", "socket.sendmsg"):
         return f" of {args[1]!r}"

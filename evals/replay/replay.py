@@ -71,6 +71,8 @@ async def replay(
         pass  # the world has taken note of it
     except EchelonError as failed:
         error = f"scenario {scenario.id!r} cannot be replayed: {type(failed).__name__}: {failed}"
+    for miss in world.misses:
+        miss.__traceback__ = None  # it would keep every frame of the replay
     return Replay(
         scenario=scenario,
         mode=mode,

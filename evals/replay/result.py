@@ -105,7 +105,7 @@ class Replay:
             ReplayError: it left its recording, or could not be replayed; shows where.
         """
         if self.misses:
-            raise self.misses[0]
+            raise self.misses[0].with_traceback(None) from None
         if not self.faithful:
             raise ReplayError(self.told)
         return self

@@ -171,11 +171,9 @@ class Stage:
         if nearest is None:
             what = f"no handoff to step {handoff.step!r} was recorded, found one to {handoff.worker!r}"
             return MissError(path, "handoff", handoff.attempt, what)
-        before = nearest.handoff
-        first = difference(self._compared(before), self._compared(handoff))
-        if first is None:
-            return MissError(path, "handoff", handoff.attempt, "its recorded report is of another worker's definition")
-        return MissError(path, "handoff", handoff.attempt, f"the recorded handoff is another one; {first.told}")
+        first = difference(self._compared(nearest.handoff), self._compared(handoff))
+        how = "" if first is None else f"; {first.told}"
+        return MissError(path, "handoff", handoff.attempt, f"the recorded handoff is another one{how}")
 
     def _compared(self, handoff: Delegated) -> Json:
         return {

@@ -35,8 +35,6 @@ from .request import whole
 Place = tuple[str, str, int]
 """Where an effect happened: path, kind, n."""
 
-EffectEvent = EffectStarted | EffectFinished | EffectFailed
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Recorded:
@@ -115,8 +113,9 @@ class Tape:
     @once
     def effects(self) -> dict[Place, Recorded]:
         """Every touch of the world by its place, in the order in which they were (last) begun."""
-        under_way: dict[Place, _UnderWay] = {}
-        found: dict[Place, Recorded | None] = {}
+        found: dict[Place, _UnderWay] = {}
+        under_way: defaultdict[str, dict[Place, _UnderWay]] = defaultdict(dict)
+        """By path."""
         drive = 0
         for entry in self.entries:
             event = entry.event
@@ -125,17 +124,15 @@ class Tape:
                 if outer.drive == drive:  # what comes after a crash is about it, not inside it
                     outer.inside.append((entry.at - outer.at, event))
             if isinstance(event, EffectStarted):
-                place = (event.path, event.kind, event.n)
-                cut_off = under_way.pop(place, None)
-                found.pop(place, None)
-                found[place] = None
-                under_way[place] = _UnderWay(event, entry.at, drive, [] if cut_off is None else cut_off.kept())
+                cut_off = found.pop(_place(event), None)
+                kept = [] if cut_off is None else cut_off.kept()
+                begun = found[_place(event)] = _UnderWay(event, entry.at, drive, kept)
+                under_way[event.path][_place(event)] = begun
             elif isinstance(event, EffectFinished | EffectFailed):
-                place = (event.path, event.kind, event.n)
-                if (begun := under_way.pop(place, None)) is not None:
-                    found[place] = begun.ended(event, entry.at, drive)
-        left = {place: begun.ended(None, begun.at, drive) for place, begun in under_way.items()}
-        return {place: recorded or left[place] for place, recorded in found.items()}
+                ended = under_way[event.path].pop(_place(event), None)
+                if ended is not None:
+                    ended.end, ended.seconds = event, max(0.0, entry.at - ended.at) if drive == ended.drive else 0.0
+        return {place: Recorded(one.start, one.end, one.seconds, tuple(one.inside)) for place, one in found.items()}
 
     @once
     def by_request(self) -> dict[tuple[str, str, str], list[Recorded]]:
@@ -263,35 +260,45 @@ def is_within(path: str, place: str) -> bool:
     return path == place or path.startswith(f"{place}/")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _UnderWay:
-    """An effect that has begun."""
+    """An effect that has begun, and then what it has come to."""
 
     start: EffectStarted
     at: float
     drive: int
     inside: list[tuple[float, Event]]
+    end: EffectFinished | EffectFailed | None = None
+    seconds: float = 0.0
 
     def kept(self) -> list[tuple[float, Event]]:
         """What is found done when it is begun again after a crash: effects, but not the tries of a call."""
         return [(0.0, event) for _, event in self.inside if not isinstance(event, Attempted)]
 
-    def ended(self, end: EffectFinished | EffectFailed | None, at: float, drive: int) -> Recorded:
-        """What it has come to."""
-        seconds = max(0.0, at - self.at) if drive == self.drive else 0.0
-        return Recorded(self.start, end, seconds, tuple(self.inside))
+
+def _place(event: EffectStarted | EffectFinished | EffectFailed) -> Place:
+    return event.path, event.kind, event.n
 
 
-def _around(event: Event, under_way: Mapping[Place, _UnderWay]) -> Iterator[_UnderWay]:
+def _around(event: Event, under_way: Mapping[str, Mapping[Place, _UnderWay]]) -> Iterator[_UnderWay]:
     """The effects inside which this happened."""
     if isinstance(event, Attempted):
-        here = [begun for place, begun in under_way.items() if place[:2] == (event.path, "model")]
+        here = [begun for begun in under_way.get(event.path, {}).values() if begun.start.kind == "model"]
         of_model = [begun for begun in here if fields(begun.start.request).get("model") == event.model]
         yield from (of_model or here)[:1]
-    for (path, kind, n), begun in under_way.items():
-        itself = isinstance(event, EffectEvent) and (event.path, event.kind, event.n) == (path, kind, n)
-        if kind == "call" and is_within(event.path, path) and not itself:
-            yield begun
+    own = _place(event) if isinstance(event, EffectStarted | EffectFinished | EffectFailed) else None
+    for path in _upwards(event.path):
+        for place, begun in under_way.get(path, {}).items():
+            if begun.start.kind == "call" and place != own:
+                yield begun
+
+
+def _upwards(path: str) -> Iterator[str]:
+    """The path and all above it."""
+    yield path
+    while path:
+        path = path.rpartition("/")[0]
+        yield path
 
 
 def _given(entry: Entry, taken: set[str]) -> Answer | None:

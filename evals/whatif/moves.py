@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..scorecard import Given, Measured
+from ..scorecard import Divergence, Given, Measured
 from .result import ChangedRun, End, Moved
 from .standing import Standing
 
@@ -16,15 +16,19 @@ def changed_run(stands: Standing, before: Measured, after: Measured) -> ChangedR
     weighed = stands.way == "off_policy"
     moves = tuple(_redrawn(stands) if weighed else _moved(before, after))
     alone = None if weighed else _end(after)
-    old = before.replayed.divergence if before.replayed is not None else None
-    new = after.replayed.divergence if after.replayed is not None and not weighed else None
-    left = new if new != old else None
+    left = None if weighed else _left(before, after)
     same_end = alone is None or (alone.status, alone.success) == (before.status, before.success)
     if not moves and same_end and left is None:
         return None
     return ChangedRun(
         scenario=after.scenario, way=stands.way, moves=moves, before=_end(before), after=alone, divergence=left
     )
+
+
+def _left(before: Measured, after: Measured) -> Divergence | None:
+    """Where something was given, said or asked otherwise; what is only no longer asked is no other run."""
+    old, new = (None if one.replayed is None else one.replayed.divergence for one in (before, after))
+    return None if new is None or new == old or new.what in ("missing", "extra") else new
 
 
 def _end(one: Measured) -> End:

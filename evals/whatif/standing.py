@@ -4,8 +4,8 @@
 2. A run in which a router had drawn who got a step, and the changed team would have drawn otherwise, is weighed by how
    likely its choice has become (off-policy), whether its own choice is still the one or not: to take only those whose
    choice happens to agree would be to choose among tasks by chance. What was tried as an arm too is exact instead.
-3. What the changed team would choose must have been possible when the run was recorded, and somebody's run must show
-   it, whole; otherwise every run that would choose so cannot be evaluated, whatever was drawn in it.
+3. What the changed team would choose must have been possible when the run was recorded, and enough runs must show it,
+   whole; otherwise every run that would choose so cannot be evaluated, whatever was drawn in it.
 4. A run that could not go on cannot be evaluated; one that went on only on work taken to be exchangeable is assumed.
 5. Any other run is exact.
 """
@@ -13,6 +13,7 @@
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, Literal, TypeAlias
@@ -24,7 +25,8 @@ from ..statistics.offpolicy import effective_sample_size
 Way: TypeAlias = Literal["exact", "off_policy", "assumed", "unevaluable"]
 
 FEWEST: Final = 10.0
-"""Effective sample size under which weighed runs say too little for an interval to be believed."""
+"""Effective sample size of a choice's runs under which they say too little for an interval to be believed: of 60 and
+200 runs in 400 trials each, intervals at level .95 held the truth in .90 to .98 from 10 on, and in .75 to .95 below."""
 
 ASSUMES: Final = "it went on only by taking work of one step to be exchangeable"
 
@@ -89,15 +91,8 @@ def standings(before: Mapping[str, Measured], after: Mapping[str, Measured]) -> 
         after: as replayed by the changed team.
     """
     found = {name: standing(before[name], after[name]) for name in sorted(after)}
-    while gaps := _gaps(found):
+    while gaps := _gaps({name: one for name, one in found.items() if one.way == "off_policy"}):
         found |= {name: replace(found[name], way="unevaluable", why=why) for name, why in gaps.items()}
-    weights = [one.weight for one in found.values() if one.way == "off_policy"]
-    ess = effective_sample_size(weights) or 0.0
-    if weights and ess < FEWEST:
-        why = f"what was drawn says too little: an effective sample size of {ess:.1f}, {FEWEST:g} are needed"
-        found |= {
-            name: replace(one, way="unevaluable", why=why) for name, one in found.items() if one.way == "off_policy"
-        }
     return found
 
 
@@ -141,28 +136,30 @@ Shown: TypeAlias = tuple[str, str]
 """Step in general, and worker."""
 
 
-def _gaps(found: Mapping[str, Standing]) -> dict[str, str]:
-    """Weighed runs that would choose what no run shows, or what some run that chose it cannot show."""
-    weighed = {name: one for name, one in found.items() if one.way == "off_policy"}
-    shown = {key for one in weighed.values() if one.weight and not one.why for key in _chosen(one)}
-    lost = {key: one.why for one in weighed.values() if one.weight and one.why for key in _chosen(one)}
-    gaps: dict[str, str] = {}
-    for name, one in weighed.items():
-        for draw in one.draws:
-            wanted = [(general(draw.step), who) for who, p in draw.target.items() if p]
-            why = next(_reasons(wanted, shown, lost), "")
-            if why:
-                gaps.setdefault(name, why)
-    return gaps
+def _gaps(weighed: Mapping[str, Standing]) -> dict[str, str]:
+    """Weighed runs that would choose what too few runs show, or what some run that chose it cannot show; and why."""
+    shown: defaultdict[Shown, list[float]] = defaultdict(list)
+    lost: dict[Shown, str] = {}
+    for one in weighed.values():
+        for key in _chosen(one) if one.weight else ():
+            shown[key].append(one.weight)
+            if one.why:
+                lost[key] = one.why
+    found = {name: next(_faults(one, shown, lost), "") for name, one in weighed.items()}
+    return {name: why for name, why in found.items() if why}
 
 
 def _chosen(one: Standing) -> list[Shown]:
     return [(general(draw.step), draw.chosen) for draw in one.draws]
 
 
-def _reasons(wanted: Sequence[Shown], shown: set[Shown], lost: Mapping[Shown, str]) -> Iterator[str]:
-    for step, who in wanted:
+def _faults(one: Standing, shown: Mapping[Shown, Sequence[float]], lost: Mapping[Shown, str]) -> Iterator[str]:
+    """Why what the changed team would choose in this run is not known."""
+    for step, who in ((general(draw.step), who) for draw in one.draws for who, p in draw.target.items() if p):
+        ess = effective_sample_size(shown.get((step, who), ()))
         if (step, who) in lost:
             yield f"{step}: a run that {who} was given cannot be told to its end: {lost[step, who]}"
-        elif (step, who) not in shown:
+        elif ess is None:
             yield f"{step}: no run was given to {who}, and no arm is known"
+        elif ess < FEWEST:
+            yield f"{step}: too few runs were given to {who}: effective sample size {ess:.1f}, expected {FEWEST:g}"

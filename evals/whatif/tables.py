@@ -105,9 +105,10 @@ def _changed(run: ChangedRun) -> Iterator[str]:
 def _what(run: ChangedRun) -> str:
     moves = [f"{one.step}: {one.before or 'nobody'} \N{RIGHTWARDS ARROW} {one.after or 'nobody'}" for one in run.moves]
     left = run.divergence
-    if not moves and left is not None:
-        moves.append(f"{left.step or '/'} {left.what}: {left.expected or 'nothing'} \N{RIGHTWARDS ARROW} {left.found or 'nothing'}")
-    return "; ".join(moves)
+    if moves or left is None:
+        return "; ".join(moves)
+    before, after = left.expected or "nothing", left.found or "nothing"
+    return f"{left.step or '/'} {left.what}: {before} \N{RIGHTWARDS ARROW} {after}"
 
 
 def _end(one: End) -> tuple[str, str, str]:

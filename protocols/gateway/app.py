@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
+from functools import cache
 from typing import TYPE_CHECKING, cast
 
 from ..errors import (
@@ -63,10 +64,17 @@ def application(runs: Runs, serving: Serving) -> App:
         told: Json = {"status": "ready" if is_ready else "shutting down", "surfaces": {**on, **off}}
         return (200 if is_ready else 503), as_body(told), "application/json"
 
+    @cache
+    def described() -> bytes:
+        from .openapi import document  # its models are built for this alone
+
+        return as_body(document((one for surface in surfaces for one in surface.operations()), serving))
+
     routes: list[BaseRoute] = [
         Route("/healthz", Page(lambda: (200, b'{"status":"ok"}', "application/json"))),
         Route("/readyz", Page(ready)),
         Route("/metrics", Page(lambda: (200, meter.text(runs.tally).encode(), KIND))),
+        Route("/openapi.json", Page(lambda: (200, described(), "application/json"))),
         *login.routes(serving),
         *(route for surface in surfaces for route in surface.routes),
     ]

@@ -137,13 +137,13 @@ def _said(i: int, role: Role, content: Json) -> Said:
     attachments: list[Attachment] = []
     for part in cast("list[object]", content):
         fields = _object(part)
-        kind = fields.get("type")
+        kind = str(fields.get("type"))
         if kind in TEXTS and isinstance(fields.get("text"), str):
             texts.append(fields["text"])
         elif kind in FILES:
             attachments.append(_attachment(i, fields))
         else:
-            raise _refused(i, f"only text is taken, not a part of type {str(kind)[:40]!r}: no images, no sounds")
+            raise _refused(i, f"only text is taken, not a part of type {kind[:40]!r}: no images, no sounds")
     return Said(role=role, text="\n".join(texts), attachments=tuple(attachments))
 
 

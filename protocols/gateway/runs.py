@@ -66,6 +66,8 @@ class Standing:
     started: float
     updated: float
     """Both in seconds since the epoch."""
+    brief: str = ""
+    """The beginning of its task in words, at most 120 characters, for lists; "": there are none."""
     questions: tuple[Question, ...] = ()
     """What it waits for; empty unless it waits."""
     report: JsonReport | None = None
@@ -159,5 +161,12 @@ class Runs(Protocol):
 
         Raises:
             UnknownRunError: there is no such run.
+        """
+        ...
+
+    async def audit(self, *, principal: str = "") -> Mapping[str, str]:
+        """Read the journal of every run anew: what is wrong with each, by its id; "": its chain is intact.
+
+        Runs that nothing else shows, since they cannot be read, are among them. As long as it takes: it is all read.
         """
         ...

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..messages import Json
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from starlette.routing import BaseRoute
+
+    from .openapi import Operation
 
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 """Names of this machine, to itself alone, as they stand in a Host header."""
@@ -55,6 +58,8 @@ class Serving:
     caps: Caps = Caps()
     disconnect: Disconnect = "cancel"
     """What becomes of a run in a plain chat whose client hangs up; what runs in the background goes on."""
+    reports: Path | None = None
+    """Folder of eval reports as HTML that the console shows; None: none."""
     log: Callable[[Mapping[str, Json]], None] = field(default=_quiet)
     """Told of every request when it is over: no secret, no prompt, no output."""
 
@@ -91,3 +96,5 @@ class Surface:
     wording: Wording = plainly
     running: Callable[[], AbstractAsyncContextManager[object]] | None = None
     """Entered while the server runs; None: it needs nothing."""
+    operations: Callable[[], Sequence[Operation]] = tuple
+    """What it takes and gives, for the OpenAPI document; asked for when that is."""

@@ -22,7 +22,13 @@ def _of(module: str) -> Make:
     return make
 
 
-SURFACES: Mapping[str, Make] = {"openai": _of(".openai.routes"), "mcp": _of(".mcp.http")}
+SURFACES: Mapping[str, Make] = {
+    "openai": _of(".openai.routes"),
+    "mcp": _of(".mcp.http"),
+    "a2a": _of(".a2a.http"),
+    "ag-ui": _of(".agui"),
+    "console": _of(".console.routes"),
+}
 
 
 def mounted(

@@ -11,7 +11,7 @@ words. `content` adds them, as JSON text, since many backends have no structured
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Final, Literal, TypeAlias
+from typing import Final, Literal, TypeAlias, cast
 
 from pydantic_core import from_json, to_json
 
@@ -167,10 +167,10 @@ def _call(call: ToolCall) -> Json:
 def _arguments(text: str) -> Json:
     """Arguments as an object if that loses nothing of how the model wrote them; else the text."""
     try:
-        value: Json = from_json(text)
+        value: object = from_json(text)
     except ValueError:
         return text
-    return value if isinstance(value, dict) and to_json(value).decode() == text else text
+    return cast("Json", value) if isinstance(value, dict) and to_json(value).decode() == text else text
 
 
 def _content(role: str, value: Json) -> str:

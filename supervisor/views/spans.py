@@ -34,6 +34,8 @@ from ...protocols.events import (
     EffectStarted,
     Ended,
     Event,
+    Expanded,
+    Joined,
     Parked,
     PlanFailed,
     Planned,
@@ -52,7 +54,7 @@ from ...protocols.events import (
     StepSkipped,
 )
 from ...protocols.messages import Done, Failed, Failure, JsonReport, Skipped, Waiting
-from ..log import Entry, in_doubt
+from ..log import Entry, above, in_doubt
 from . import semconv as words
 from .bill import fields
 from .semconv import Attributes, Capture, Value
@@ -135,7 +137,8 @@ class Tracing:
         self._reviews: dict[tuple[str, int], str] = {}
         self._heads: dict[str, Head] = {}
         self._talks: dict[str, tuple[ChatMessage, ...]] = {}
-        self._effects: dict[tuple[str, str, int], EffectStarted] = {}
+        self._effects: dict[str, EffectStarted] = {}
+        """Model calls and tool runs under way, by place."""
         self._calling: dict[str, str] = {}
         """By path, the place of the model call that was begun there last."""
         self._cut: dict[str, _Open] = {}
@@ -155,11 +158,12 @@ class Tracing:
                 return self._over(event, at)
             case Reacted() | StepSkipped() | Revising() | Ended():
                 return self._decided(event, at)
-        if isinstance(event, EffectEvent):
-            return self._touch(event, at)
-        if isinstance(event, RunEvent):
-            return self._stand(event, at)
-        return ()
+            case EffectStarted() | EffectFinished() | EffectFailed() | Attempted() | Recovered():
+                return self._touch(event, at)
+            case Expanded() | Joined():
+                return ()
+            case _:
+                return self._stand(event, at)
 
     # The run
 
@@ -309,7 +313,7 @@ class Tracing:
             name = f"execute_tool {tool}"
         else:
             return
-        self._effects[event.path, event.kind, event.n] = event
+        self._effects[place] = event
         self._above(event.path, at)
         self._open.pop(place, None)  # a crash cut it off: it begins anew
         self._begin(place, event.path, name, attributes, at)
@@ -318,7 +322,7 @@ class Tracing:
         place = _place(event)
         if place not in self._open:
             return ()
-        self._effects.pop((event.path, event.kind, event.n), None)
+        del self._effects[place]
         self._add(place, words.spent(event.usage))
         if isinstance(event, EffectFailed):
             self._add(place, words.tokens(event.usage) if event.kind == "model" else {})
@@ -358,13 +362,13 @@ class Tracing:
     def _begin(self, place: str, path: str, name: str, attributes: Attributes, at: float) -> None:
         if place in self._open:  # taken up after a wait
             return
-        parts = path.rpartition("/")
+        parent, _, last = path.rpartition("/")
         told = {**attributes, words.PATH: path}
         if place == path and place:
-            told[words.STEP] = parts[2]
-        above = None if not place else parts[0] if place == path else path
+            told[words.STEP] = last
+        whole = None if not place else parent if place == path else path
         kind: Literal["internal", "client"] = "client" if attributes.get(words.OPERATION) == "chat" else "internal"
-        span = Span(place=place, above=above, name=name.rstrip(), kind=kind, attributes=told, began=at)
+        span = Span(place=place, above=whole, name=name.rstrip(), kind=kind, attributes=told, began=at)
         self._open[place] = _Open(span, path, touched=at)
 
     def _add(self, place: str, attributes: dict[str, Value]) -> None:
@@ -390,16 +394,16 @@ class Tracing:
                 other = self._open[inner]
                 cut = None if other.is_room else CUT_OFF
                 over.append(self._close(inner, other.touched if other.is_room else at, cut))
-        for path in (one.path, *_rooms_above(one.path)):
-            if path in self._open:
-                self._open[path].touched = at
         over.append(self._close(place, at, failure))
         return over
 
     def _close(self, place: str, at: float, failure: Failure | None) -> Span:
         one = self._open.pop(place)
-        for key in [key for key, event in self._effects.items() if _place(event) == place]:
-            one.more |= words.spent(in_doubt(self._effects.pop(key).reserved))
+        for path in above(one.path):
+            if path in self._open:
+                self._open[path].touched = at
+        if (cut := self._effects.pop(place, None)) is not None:
+            one.more |= words.spent(in_doubt(cut.reserved))
         span = replace(one.so_far(), ended=at)
         if failure is None:
             return span
@@ -414,11 +418,3 @@ def _place(event: EffectStarted | EffectFinished | EffectFailed) -> str:
 
 def _is_within(path: str, place: str) -> bool:
     return path == place or path.startswith(f"{place}/")
-
-
-def _rooms_above(path: str) -> Sequence[str]:
-    found: list[str] = []
-    while path:
-        path = path.rpartition("/")[0]
-        found.append(path)
-    return found

@@ -5,13 +5,13 @@ from __future__ import annotations
 import importlib.metadata
 from collections.abc import Mapping
 
+from ...a2a import JSON, TEXT
 from ...contracts import Card
 from ...messages import Json
 from ...visible import visible
 
 SCHEMAS = "urn:echelon:a2a:schemas:1"
 """Extension under which a card has the JSON Schemas of what the team accepts and returns."""
-TEXT, JSON = "text/plain", "application/json"
 MODES = (TEXT, JSON)
 """Media types of parts that are taken and given."""
 VERSIONS = ("1.0", "0.3")

@@ -13,19 +13,16 @@ import binascii
 from collections.abc import Mapping, Sequence
 from typing import cast
 
+from ...a2a import JSON, Wire, whole
 from ...errors import AnswerError, ShapeError
 from ...messages import Json, Question
 from ..conversation import Attachment, Conversation, Said, as_text
 from ..runs import Standing
 from ..threads import Thread
 from ..turns import Aside, Reply, turn_of
-from .card import JSON
-from .task import Wire
 
 ANSWER = frozenset({"question", "approved", "value", "note"})
 """Fields of an answer as data."""
-EXACT = 2**53
-"""Up to which a whole number is the same as a binary64 one (RFC 8259, 6)."""
 
 
 class UntakenError(ShapeError):
@@ -100,22 +97,6 @@ def named_in(message: Wire) -> tuple[str, bool] | None:
         if isinstance(fields.get("question"), str) and set(fields) <= ANSWER:
             return fields["question"], fields.get("approved", True) is True
     return None
-
-
-def whole(value: Json) -> Json:
-    """The same JSON with whole numbers as such: the SDK's data knows no others than binary64.
-
-    Example:
-        >>> whole([1.0, 1.5, {"n": -0.0}])
-        [1, 1.5, {'n': 0}]
-    """
-    if isinstance(value, float) and value.is_integer() and abs(value) <= EXACT:
-        return int(value)
-    if isinstance(value, Mapping):
-        return {key: whole(each) for key, each in cast("Mapping[str, Json]", value).items()}
-    if isinstance(value, list):
-        return [whole(each) for each in cast("Sequence[Json]", value)]
-    return value
 
 
 def _answered(data: Json, stands: Standing) -> Reply:

@@ -14,31 +14,33 @@ from typing import Final
 
 from pydantic_core import to_jsonable_python
 
+from ...a2a import (
+    CANCELED,
+    COMPLETED,
+    FAILED,
+    INPUT,
+    QUESTIONS,
+    REJECTED,
+    SUBMITTED,
+    USAGE,
+    WORKING,
+    Wire,
+    data_part,
+    text_part,
+)
 from ...events import Answered, Asked, Claimed, Event, RunEnded, RunStarted
 from ...messages import Done, Failed, FailureKind, Json, JsonReport, Question
 from ...visible import visible_json
 from ..conversation import Said, recalled
 from ..openai.legs import legs_of
 from ..openai.progress import line_of
-from ..openai.rendering import FAILED, failure_text, question_text, said
+from ..openai.rendering import FAILED as NOT_DONE
+from ..openai.rendering import failure_text, question_text, said
 from ..runs import Seen, Standing
-from .card import JSON, TEXT
-
-Wire = Mapping[str, Json]
 
 SURFACE = "a2a"
-QUESTIONS = "application/vnd.echelon.questions+json"
-"""Media type of the data part that asks people something: a list of questions, each with the schema of its answer."""
-USAGE = "echelon/usage"
-"""Key of an ended task's metadata under which stands what it has cost."""
 RESULT = "result"
 """Id of the one artifact."""
-
-SUBMITTED, WORKING, INPUT = "TASK_STATE_SUBMITTED", "TASK_STATE_WORKING", "TASK_STATE_INPUT_REQUIRED"
-COMPLETED, FAILED_STATE = "TASK_STATE_COMPLETED", "TASK_STATE_FAILED"
-CANCELED, REJECTED = "TASK_STATE_CANCELED", "TASK_STATE_REJECTED"
-OVER: Final = frozenset({COMPLETED, FAILED_STATE, CANCELED, REJECTED})
-"""States that no message changes any more."""
 
 _BY_FAILURE: Final[Mapping[FailureKind, str]] = {
     "denied": REJECTED,
@@ -100,25 +102,20 @@ def state_of(stands: Standing, events: Sequence[Event]) -> str:
         case _, Done():
             return COMPLETED
         case _, Failed(failure=failure):
-            return _BY_FAILURE.get(failure.kind, FAILED_STATE)
+            return _BY_FAILURE.get(failure.kind, FAILED)
         case _:
-            return FAILED_STATE
+            return FAILED
 
 
 def _said_of(stands: Standing, seen: Sequence[Seen], state: str) -> str:
     """What a status says in words; "": nothing, the artifact says it."""
-    match state:
-        case "TASK_STATE_WORKING":
-            return next((line for one in reversed(seen) if (line := line_of(one.event))), "")
-        case "TASK_STATE_CANCELED":
-            return failure_text("cancelled", stands.run)
-        case _ if isinstance(stands.report, Failed):
-            verdict = legs_of(stands.run, seen)[-1].verdict
-            return failure_text(stands.report.failure.kind, stands.run, verdict)
-        case "TASK_STATE_FAILED":
-            return f"{FAILED}. (run {stands.run})"
-        case _:
-            return ""
+    if state == WORKING:
+        return next((line for one in reversed(seen) if (line := line_of(one.event))), "")
+    if state == CANCELED:
+        return failure_text("cancelled", stands.run)
+    if isinstance(stands.report, Failed):
+        return failure_text(stands.report.failure.kind, stands.run, legs_of(stands.run, seen)[-1].verdict)
+    return f"{NOT_DONE}. (run {stands.run})" if state == FAILED else ""
 
 
 def artifacts_of(report: JsonReport | None) -> Sequence[Wire]:
@@ -136,16 +133,6 @@ def parts_of(output: Json) -> Sequence[Wire]:
 def artifact_of(*parts: Wire) -> Wire:
     """The artifact, or a piece of it."""
     return {"artifactId": RESULT, "name": RESULT, "parts": list(parts)}
-
-
-def text_part(text: str) -> Wire:
-    """Text."""
-    return {"text": text, "mediaType": TEXT}
-
-
-def data_part(value: Json, kind: str = JSON) -> Wire:
-    """JSON."""
-    return {"data": value, "mediaType": kind}
 
 
 def message_of(stands: Standing, seq: int, *texts: str, role: str = "ROLE_AGENT") -> Wire:

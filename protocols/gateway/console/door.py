@@ -28,7 +28,7 @@ POLICY = (
     "base-uri 'none'; frame-ancestors 'none'"
 )
 """Content-Security-Policy of every page: nothing is loaded from elsewhere, and nothing within a page runs."""
-TOKEN = "token"  # noqa: S105 - the name of a field
+TOKEN = "token"
 _PURPOSE = b"echelon form 1"
 
 
@@ -123,9 +123,7 @@ def shown(page: Html, status: int = 200) -> App:
     return sent(f"<!DOCTYPE html>\n{page}\n".encode(), "text/html; charset=utf-8", status=status)
 
 
-def sent(
-    body: bytes, kind: str, *, status: int = 200, policy: str = POLICY, headers: Sequence[Header] = ()
-) -> App:
+def sent(body: bytes, kind: str, *, status: int = 200, policy: str = POLICY, headers: Sequence[Header] = ()) -> App:
     """Anything."""
 
     async def respond(scope: Scope, receive: Receive, send: Send) -> None:

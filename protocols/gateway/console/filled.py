@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pydantic_core import from_json, to_json
 
 from ...messages import Json
-from .schemas import Field
+from .schemas import Field, elements, members
 
 ROOT = "v"
 """Name of the whole value in a form; a part's is that and its JSON Pointer (RFC 6901): `v/lines/0/amount`."""
@@ -109,7 +109,11 @@ def _plain(field: Field, name: str, text: str, faults: Faults) -> Json | _Missin
         case "text":
             return text
         case "whole":
-            return int(text) if re.fullmatch(r"\s*[+-]?[0-9]{1,4000}\s*", text) else _wrong(name, text, faults, "a whole number")
+            return (
+                int(text)
+                if re.fullmatch(r"\s*[+-]?[0-9]{1,4000}\s*", text)
+                else _wrong(name, text, faults, "a whole number")
+            )
         case "number":
             return _number(name, text, faults)
         case "json":
@@ -153,7 +157,7 @@ def more(value: Json, name: str) -> Json:
         >>> more({"a": [1]}, "v/a")
         {'a': [1, None]}
     """
-    return _changed(value, _tokens(name), lambda at: [*(at if isinstance(at, list) else []), None])
+    return _changed(value, _tokens(name), lambda at: [*elements(at), None])
 
 
 def less(value: Json, name: str) -> Json:
@@ -165,9 +169,7 @@ def less(value: Json, name: str) -> Json:
     """
     above, _, last = name.rpartition("/")
     index = int(last) if last.isdecimal() and len(last) < 5 else -1
-    return _changed(
-        value, _tokens(above), lambda at: [each for i, each in enumerate(at) if i != index] if isinstance(at, list) else at
-    )
+    return _changed(value, _tokens(above), lambda at: [each for i, each in enumerate(elements(at)) if i != index])
 
 
 def _tokens(name: str) -> list[str]:
@@ -178,7 +180,8 @@ def _changed(value: Json, tokens: list[str], change: Callable[[Json], Json]) -> 
     if not tokens:
         return change(value)
     first, *others = tokens
-    if isinstance(value, list) and first.isdecimal() and int(first) < len(value):
-        return [_changed(one, others, change) if i == int(first) else one for i, one in enumerate(value)]
-    known = value if isinstance(value, dict) else {}
+    if isinstance(value, list):
+        listed = elements(value)
+        return [_changed(one, others, change) if f"{i}" == first else one for i, one in enumerate(listed)]
+    known = members(value)
     return {**known, first: _changed(known.get(first), others, change)}

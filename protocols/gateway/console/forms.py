@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import cast
+from collections.abc import Mapping
 
 from ...messages import Json
 from .filled import COUNT, ROOT, Faults, Typed, below, json_of
 from .markup import NOTHING, Html, Value, area, joined, tag
-from .schemas import Field
+from .schemas import Field, elements, members
 from .telling import pretty
 
 INPUTS = {
-    "date": "date", "time": "time", "date-time": "datetime-local", "email": "email", "uri": "url", "password": "password",
-}  # fmt: skip
+    "date": "date",
+    "time": "time",
+    "date-time": "datetime-local",
+    "email": "email",
+    "uri": "url",
+    "password": "password",
+}
 """Kind of the input for a text of a format; any other is plain text."""
 NO_FAULTS: Faults = {}
 
 
-def form(field: Field, value: Json, faults: Faults = NO_FAULTS, *, focus: str = "") -> Html:
+def form(field: Field, value: Json, faults: Faults = NO_FAULTS, *, focus: str = "", within: str = "") -> Html:
     """The fields for a value.
 
     Args:
@@ -26,8 +30,9 @@ def form(field: Field, value: Json, faults: Faults = NO_FAULTS, *, focus: str = 
         value: what stands in it; of an object, parts may be missing, and then their defaults do.
         faults: what is wrong, by name.
         focus: name of the field to begin with; "": none.
+        within: begins the ids of its elements, where a page has several forms.
     """
-    return _Form(faults, focus).any(field, ROOT, "", value)
+    return _Form(faults, focus, within).any(field, ROOT, "", value)
 
 
 def fresh(field: Field) -> Json:
@@ -44,12 +49,17 @@ def fresh(field: Field) -> Json:
     return [None] if field.kind == "list" and field.required else None
 
 
-def trouble(faults: Faults) -> Html:
+def trouble(faults: Faults, within: str = "") -> Html:
     """What is wrong, with the way to each field."""
     if not faults:
         return NOTHING
     items = (
-        tag("li", tag("a", _words(name), href=f"#{name}") if name.startswith(ROOT) else "", ": " if name else "", fault)
+        tag(
+            "li",
+            tag("a", _words(name), href=f"#{within}{name}") if name.startswith(ROOT) else "",
+            ": " if name else "",
+            fault,
+        )
         for name, fault in faults.items()
     )
     head = tag("h2", "This could not be taken", id="trouble")
@@ -63,9 +73,10 @@ def _words(name: str) -> str:
 class _Form:
     """Makes the fields of one form."""
 
-    def __init__(self, faults: Faults, focus: str) -> None:
+    def __init__(self, faults: Faults, focus: str, within: str) -> None:
         self._faults = faults
         self._focus = focus
+        self._within = within
 
     def any(self, field: Field, name: str, label: str, value: Json) -> Html:
         """A field with its label, and what is wrong with it."""
@@ -77,9 +88,10 @@ class _Form:
             return self._list(field, name, label, value)
         said = label or field.title or "Value"
         fault = self._faults.get(name)
-        about = [one for one, there in ((f"{name}-note", field.note), (f"{name}-fault", fault)) if there]
+        id_ = self._within + name
+        about = [one for one, there in ((f"{id_}-note", field.note), (f"{id_}-fault", fault)) if there]
         rules: dict[str, Value] = {
-            "id": name,
+            "id": id_,
             "name": name,
             "aria_describedby": " ".join(about) or None,
             "aria_invalid": "true" if fault else None,
@@ -88,12 +100,17 @@ class _Form:
         optional = tag("span", " optional", class_="dim") if not field.required or field.nullable else ""
         is_box = field.kind == "yes_no" and not (field.nullable or (not field.required and field.default is None))
         entry = self._entry(field, value, rules, is_box=is_box)
-        labelled = tag("label", said, "" if is_box else optional, for_=name)
+        labelled = tag("label", said, "" if is_box else optional, for_=id_)
         under = [
-            tag("p", field.note, class_="note", id=f"{name}-note") if field.note else "",
-            tag("p", fault, class_="fault", id=f"{name}-fault") if fault else "",
+            tag("p", field.note, class_="note", id=f"{id_}-note") if field.note else "",
+            tag("p", fault, class_="fault", id=f"{id_}-fault") if fault else "",
         ]
-        return tag("div", (entry, labelled) if is_box else (labelled, under[0], entry), under[1] if not is_box else under, class_="box" if is_box else "field")
+        return tag(
+            "div",
+            (entry, labelled) if is_box else (labelled, under[0], entry),
+            under[1] if not is_box else under,
+            class_="box" if is_box else "field",
+        )
 
     def _entry(self, field: Field, value: Json, rules: Mapping[str, Value], *, is_box: bool) -> Html:
         text = "" if value is None else value if isinstance(value, str) else json_of(value)
@@ -113,23 +130,31 @@ class _Form:
                 whole = value if isinstance(value, Typed) else "" if value is None else json_of(value)
                 shown = pretty(value) if isinstance(value, dict | list) else whole
                 return area(shown, rows=6, spellcheck="false", class_="code", required=required, **rules)
-            case _ if field.short:
-                step = {"step": "1"} if field.form in ("time", "date-time") else {}
-                return tag("input", type=INPUTS.get(field.form, "text"), value=text, required=required, **step, **rules)
+            case _ if field.short and "\n" not in text:
+                second = "1" if field.form in ("time", "date-time") else None
+                kind = INPUTS.get(field.form, "text")
+                return tag("input", type=kind, value=text, required=required, step=second, **rules)
             case _:
                 return area(text, rows=2, required=required, **rules)
 
     def _object(self, field: Field, name: str, label: str, value: Json) -> Html:
-        known = cast("Mapping[str, Json]", value) if isinstance(value, dict) else {}
+        known = members(value)
         inside = [self.any(one, below(name, key), key.replace("_", " "), known.get(key)) for key, one in field.fields]
         if name == ROOT:
             return joined(inside)
         optional = " (optional: leave it empty)" if field.nullable or not field.required else ""
         note = tag("p", field.note, class_="note") if field.note else ""
-        return tag("fieldset", tag("legend", label or field.title, optional), note, self._fault(name), inside, id=name)
+        return tag(
+            "fieldset",
+            tag("legend", label or field.title, optional),
+            note,
+            self._fault(name),
+            inside,
+            id=self._within + name,
+        )
 
     def _list(self, field: Field, name: str, label: str, value: Json) -> Html:
-        values = cast("Sequence[Json]", value) if isinstance(value, list) else []
+        values = elements(value)
         item, said = field.item or Field(kind="json"), label or field.title or "list"
         rows = (
             tag(
@@ -147,7 +172,7 @@ class _Form:
             tag("input", type="hidden", name=f"{name}{COUNT}", value=len(values)),
             tag("ol", rows, class_="items"),
             _button("add", name, "Add one", f"Add one to {said}"),
-            id=name,
+            id=self._within + name,
         )
 
     def _fault(self, name: str) -> Html:
@@ -155,7 +180,9 @@ class _Form:
 
 
 def _button(what: str, name: str, said: str, whole: str) -> Html:
-    return tag("button", said, type="submit", name=what, value=name, formnovalidate=True, aria_label=whole, class_="small")
+    return tag(
+        "button", said, type="submit", name=what, value=name, formnovalidate=True, aria_label=whole, class_="small"
+    )
 
 
 def _select(field: Field, value: Json, rules: Mapping[str, Value], *, required: bool) -> Html:

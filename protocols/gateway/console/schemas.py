@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, cast
 
 from ...messages import Json
@@ -54,15 +54,15 @@ def field_of(schema: Json) -> Field:
         >>> field_of({}).kind
         'json'
     """
-    document = _object(schema)
-    return _field(document, _object(document.get("$defs")), 0)
+    document = members(schema)
+    return _field(document, members(document.get("$defs")), 0)
 
 
 def _field(schema: Mapping[str, Json], defs: Mapping[str, Json], depth: int) -> Field:
     """The field for a schema, its reference followed and null set apart."""
     schema, nullable = _present(_led(schema, defs), defs)
     bare = _bare(schema, defs, depth) if depth <= DEEPEST else Field(kind="json")
-    return _with(
+    return replace(
         bare,
         title=str(schema.get("title", "")),
         note=str(schema.get("description", "")),
@@ -76,10 +76,10 @@ def _bare(schema: Mapping[str, Json], defs: Mapping[str, Json], depth: int) -> F
     if choices is not None:
         return Field(kind="choice", choices=choices)
     kind = schema.get("type")
-    if kind == "object" and 0 < len(_object(schema.get("properties"))) <= MOST_FIELDS:
+    if kind == "object" and 0 < len(members(schema.get("properties"))) <= MOST_FIELDS:
         return _of_object(schema, defs, depth)
     if kind == "array" and isinstance(schema.get("items"), dict) and "prefixItems" not in schema:
-        return Field(kind="list", item=_field(_object(schema["items"]), defs, depth + 1))
+        return Field(kind="list", item=_field(members(schema["items"]), defs, depth + 1))
     if _is_decimal(schema):
         return Field(kind="text", short=True, form="decimal")
     if not isinstance(kind, str) or kind not in _PLAIN:
@@ -94,20 +94,14 @@ def _bare(schema: Mapping[str, Json], defs: Mapping[str, Json], depth: int) -> F
 
 
 def _of_object(schema: Mapping[str, Json], defs: Mapping[str, Json], depth: int) -> Field:
-    required = cast("Sequence[str]", schema.get("required", ()))
+    required = elements(schema.get("required"))
     fields: list[tuple[str, Field]] = []
-    for name, one in _object(schema["properties"]).items():
-        field = _field(_object(one), defs, depth + 1)
-        fields.append((name, _with(field, required=name in required)))
+    for name, one in members(schema["properties"]).items():
+        field = _field(members(one), defs, depth + 1)
+        fields.append((name, replace(field, required=name in required)))
     if schema.get("additionalProperties") not in (None, False):
         return Field(kind="json")
     return Field(kind="object", fields=tuple(fields))
-
-
-def _with(field: Field, **changes: Json) -> Field:
-    from dataclasses import replace
-
-    return replace(field, **changes)
 
 
 def _led(schema: Mapping[str, Json], defs: Mapping[str, Json]) -> Mapping[str, Json]:
@@ -118,7 +112,7 @@ def _led(schema: Mapping[str, Json], defs: Mapping[str, Json]) -> Mapping[str, J
             return {}
         seen.add(ref)
         beside = {name: value for name, value in schema.items() if name != "$ref"}
-        schema = {**_object(defs.get(ref.rpartition("/")[2])), **beside}
+        schema = {**members(defs.get(ref.rpartition("/")[2])), **beside}
     return schema
 
 
@@ -127,7 +121,7 @@ def _present(schema: Mapping[str, Json], defs: Mapping[str, Json]) -> tuple[Mapp
     ways = schema.get("anyOf")
     if not isinstance(ways, list):
         return schema, False
-    given = [_led(_object(way), defs) for way in cast("Sequence[Json]", ways)]
+    given = [_led(members(way), defs) for way in elements(ways)]
     kept = [way for way in given if way.get("type") != "null"]
     outer = {name: value for name, value in schema.items() if name != "anyOf"}
     if len(kept) == 1:
@@ -139,17 +133,22 @@ def _choices(schema: Mapping[str, Json]) -> tuple[Json, ...] | None:
     if "const" in schema:
         return (schema["const"],)
     told = schema.get("enum")
-    return tuple(cast("Sequence[Json]", told)) if isinstance(told, list) and told else None
+    return tuple(elements(told)) or None
 
 
 def _is_decimal(schema: Mapping[str, Json]) -> bool:
     """Whether a value is a number or its digits as text, as Pydantic describes a Decimal."""
-    ways = cast("Sequence[Mapping[str, Json]]", schema.get("anyOf") or ())
-    return sorted(str(way.get("type")) for way in ways) == ["number", "string"] and any("pattern" in way for way in ways)
+    return sorted(str(members(way).get("type")) for way in elements(schema.get("anyOf"))) == ["number", "string"]
 
 
-def _object(value: Json) -> Mapping[str, Json]:
-    return cast("Mapping[str, Json]", value) if isinstance(value, dict) else {}
+def members(value: Json) -> dict[str, Json]:
+    """The fields of a JSON object; of anything else, none."""
+    return cast("dict[str, Json]", value) if isinstance(value, dict) else dict[str, Json]()
+
+
+def elements(value: Json) -> Sequence[Json]:
+    """The elements of a JSON list; of anything else, none."""
+    return cast("Sequence[Json]", value) if isinstance(value, list) else ()
 
 
 def _number(value: Json) -> float | None:

@@ -1,4 +1,7 @@
-"""The console's own script: it puts parts of a page in place as they change. Without it a page is up to date when loaded."""
+"""The console's own script: it puts parts of a page in place as they change.
+
+Without it, a page is as the run was when it was loaded.
+"""
 
 from __future__ import annotations
 
@@ -16,10 +19,9 @@ SCRIPT = """\
     const next = holder.content.firstElementChild;
     const old = byId(id);
     if (!old) {
-      if (next && byId(after)) byId(after).after(next);
+      if (byId(after)) byId(after).after(next);
       return;
     }
-    if (!next) return old.replaceChildren();
     const active = document.activeElement;
     if (old.contains(active) && active.matches("input, textarea, select")) return;
     const focused = old.contains(active) ? active.id : "";

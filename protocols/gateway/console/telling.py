@@ -21,6 +21,8 @@ PATHS = {
 """One sign per state, so that colour is never the only carrier; drawn, since no font is sure to have them."""
 ALIKE = {"cancelled": "skipped", "refused": "failed"}
 MINUTE, HOUR, DAY = 60, 3_600, 86_400
+MOST_TERMS = 24
+"""Fields of an object that is shown as a list of terms."""
 EXCERPT = 1_500
 """Characters of a value that are shown where it is one of many."""
 
@@ -87,14 +89,25 @@ def lasting(seconds: float) -> str:
 def moment(at: float) -> Html:
     """A point in time, in UTC."""
     when = datetime.fromtimestamp(at, UTC)
-    return tag("time", when.strftime("%Y-%m-%d %H:%M:%S"), datetime=when.isoformat(timespec="milliseconds"), title="UTC")
+    return tag(
+        "time", when.strftime("%Y-%m-%d %H:%M:%S"), datetime=when.isoformat(timespec="milliseconds"), title="UTC"
+    )
+
+
+def since(at: float, began: float) -> Html:
+    """How long after the beginning of its run."""
+    when = datetime.fromtimestamp(at, UTC)
+    said = f"+{lasting(max(0.0, at - began))}"
+    return tag("time", said, datetime=when.isoformat(timespec="milliseconds"), title=f"{when:%Y-%m-%d %H:%M:%S} UTC")
 
 
 def ago(at: float, now: float) -> Html:
     """How long ago."""
     when = datetime.fromtimestamp(at, UTC)
     seconds = max(0.0, now - at)
-    said = "just now" if seconds < 1 else f"{lasting(int(seconds))} ago" if seconds >= MINUTE else f"{seconds:.0f} s ago"
+    said = (
+        "just now" if seconds < 1 else f"{lasting(int(seconds))} ago" if seconds >= MINUTE else f"{seconds:.0f} s ago"
+    )
     return tag("time", said, datetime=when.isoformat(timespec="seconds"), title=f"{when:%Y-%m-%d %H:%M:%S} UTC")
 
 
@@ -111,7 +124,9 @@ def shown(value: Json, most: int | None = None) -> Html:
     if most is None or len(text := pretty(value)) <= most:
         flat = _flat(value)
         return block(pretty(value)) if flat is None else terms(flat, "facts value")
-    return joined(block(text[:most] + "\N{HORIZONTAL ELLIPSIS}"), tag("p", f"cut: {len(text):,} characters in all", class_="dim"))
+    return joined(
+        block(text[:most] + "\N{HORIZONTAL ELLIPSIS}"), tag("p", f"cut: {len(text):,} characters in all", class_="dim")
+    )
 
 
 def block(text: str) -> Html:
@@ -121,10 +136,10 @@ def block(text: str) -> Html:
 
 def _flat(value: Json) -> Mapping[str, Inside] | None:
     """An object whose values each fit in a line; None: it is none."""
-    fields = cast("Mapping[str, Json]", value) if isinstance(value, dict) else {}
-    if not fields or len(fields) > 24 or any(isinstance(each, dict | list) for each in fields.values()):
+    fields = cast("dict[str, Json]", value) if isinstance(value, dict) else dict[str, Json]()
+    if not fields or len(fields) > MOST_TERMS or any(isinstance(each, dict | list) for each in fields.values()):
         return None
-    return {name: tag("code", to_json(each).decode()) if not isinstance(each, str) else each for name, each in fields.items()}
+    return {name: each if isinstance(each, str) else to_json(each).decode() for name, each in fields.items()}
 
 
 def terms(pairs: Mapping[str, Inside], kind: str = "facts") -> Html:

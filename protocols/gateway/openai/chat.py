@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from ...contracts import Card
 from ...messages import NOTHING_USED, Json, Usage
 from ..asgi import App
+from ..conversation import Conversation
 from ..runs import Order
 from ..threads import HEADERS, standings_of, thread_of
 from ..turns import Aside
@@ -15,12 +16,13 @@ from .chat_stream import ChatHead, ChatStream
 from .desk import Ask, Desk
 from .endings import Wants, ending_of, told
 from .errors import broken
-from .following import Place, Settings, finished, said_at_once, streamed
+from .following import Place, finished, said_at_once, streamed
 from .formats import misfit
 from .legs import Leg
 from .requests import ChatRequest, heard
 from .resource import Call, nothing, read, whole
 from .retries import Retries
+from .settings import Settings
 from .usage import chat_usage
 
 
@@ -40,23 +42,34 @@ class Chat:
         body = await call.body()
         request = read(ChatRequest, body)
         team, card = self.desk.team(request.model)
+        conversation = heard(request.messages, "messages")
+        if (hidden := self.desk.hidden(conversation, request.model)) is not None:
+            return self._said(request, hidden, "text")
         wants = _wants(request, card)
-        ask = await self._ask(call, body, request, team)
-        place = await self.desk.place(ask, request.model)
-        head = ChatHead(id=_id(place), model=request.model, created=int(self.desk.now()))
-        usage = bool(request.stream_options and request.stream_options.include_usage)
+        place = await self.desk.place(await self._ask(call, request, team, conversation, Retries(call, body)))
         if isinstance(place, Aside):
-            stream = ChatStream(head, None, wants_usage=usage)
-            return said_at_once(stream.begin() + stream.aside(place.text)) if request.stream else _said(head, place)
+            return self._said(request, place.text, wants)
+        head = ChatHead(id=_id(place), model=request.model, created=int(self.desk.now()))
         if request.stream:
             speaks = card if wants == "text" and place.heard == "whole" else None
-            stream = ChatStream(head, speaks, wants=wants, wants_usage=usage)
+            stream = ChatStream(head, speaks, wants=wants, wants_usage=request.wants_usage)
             return streamed(self.desk.runs, self.settings, place, stream, call)
         leg = await finished(self.desk.runs, self.settings, place, call)
         return nothing if leg is None else _completion(head, leg, wants)
 
-    async def _ask(self, call: Call, body: bytes, request: ChatRequest, team: str) -> Ask:
-        conversation = heard(request.messages, "messages")
+    def _said(self, request: ChatRequest, text: str, wants: Wants) -> App:
+        """Something said without a run."""
+        name = f"chatcmpl-{secrets.token_hex(12)}"
+        head = ChatHead(id=name, model=request.model, created=int(self.desk.now()))
+        if request.stream:
+            stream = ChatStream(head, None, wants=wants, wants_usage=request.wants_usage)
+            return said_at_once(stream.begin() + stream.aside(text))
+        message = _message(text, refused=wants == "json")
+        return whole(head.json("chat.completion") | _choice(message, "stop", NOTHING_USED))
+
+    async def _ask(
+        self, call: Call, request: ChatRequest, team: str, conversation: Conversation, retries: Retries
+    ) -> Ask:
         headers = {name: call.header(name) for name in HEADERS}
         thread = thread_of(conversation, headers, request.metadata or {})
         order = Order(
@@ -69,9 +82,7 @@ class Chat:
             disconnect=self.settings.disconnect,
         )
         standings = await standings_of(self.desk.runs, conversation, thread, call.principal)
-        return Ask(
-            order=order, conversation=conversation, thread=thread, standings=standings, retries=Retries(call, body)
-        )
+        return Ask(order=order, conversation=conversation, thread=thread, standings=standings, retries=retries)
 
 
 def _wants(request: ChatRequest, card: Card) -> Wants:
@@ -84,9 +95,7 @@ def _wants(request: ChatRequest, card: Card) -> Wants:
     return "json"
 
 
-def _id(place: Place | Aside) -> str:
-    if isinstance(place, Aside):
-        return f"chatcmpl-{secrets.token_hex(12)}"
+def _id(place: Place) -> str:
     return f"chatcmpl-{place.run}" + (f".{place.number}" if place.number > 1 else "")
 
 
@@ -101,17 +110,16 @@ def _completion(head: ChatHead, leg: Leg, wants: Wants) -> App:
         raise broken()
     if ending.error is not None:
         raise ending.error
-    content, refusal = (None, ending.text) if ending.refused else (ending.text, None)
-    message: dict[str, Json] = {"role": "assistant", "content": content, "refusal": refusal}
+    message = _message(ending.text, refused=ending.refused)
     if lines := leg.lines:
         message["reasoning_content"] = "\n".join(lines)
     body = head.json("chat.completion") | _choice(message, ending.finish, leg.usage) | told(ending)
     return whole(body, ("x-echelon-run", leg.run))
 
 
-def _said(head: ChatHead, said: Aside) -> App:
-    message: dict[str, Json] = {"role": "assistant", "content": said.text, "refusal": None}
-    return whole(head.json("chat.completion") | _choice(message, "stop", NOTHING_USED))
+def _message(text: str, *, refused: bool) -> dict[str, Json]:
+    content, refusal = (None, text) if refused else (text, None)
+    return {"role": "assistant", "content": content, "refusal": refusal}
 
 
 def _choice(message: Json, finish: str, usage: Usage) -> dict[str, Json]:

@@ -73,16 +73,18 @@ class ChatStream:
         if ending.error is not None:
             return self.broken(ending.error)
         rest = ending.text if self._speech is None else self._speech.rest(ending.text)
-        said = self._chunk({"refusal" if ending.refused else "content": rest}) if rest else b""
-        return said + self._last(ending, leg.usage)
+        return self._say(rest, refused=ending.refused) + self._last(ending, leg.usage)
 
     def aside(self, text: str) -> bytes:
         """Something that is said without a run."""
-        return self._chunk({"content": text}) + self._last(None, NOTHING_USED)
+        return self._say(text, refused=self._wants == "json") + self._last(None, NOTHING_USED)
 
     def broken(self, error: RefusedError) -> bytes:
         """An error, now that the status is sent."""
         return frame({"error": error.json}) + DONE
+
+    def _say(self, text: str, *, refused: bool) -> bytes:
+        return self._chunk({"refusal" if refused else "content": text}) if text else b""
 
     def _last(self, ending: Ending | None, usage: Usage) -> bytes:
         usages = frame(self._head | {"choices": [], "usage": chat_usage(usage)}) if self._usage else b""

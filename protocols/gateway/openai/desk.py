@@ -33,8 +33,14 @@ class Ask:
     conversation: Conversation
     thread: Thread
     standings: Sequence[Standing]
-    """The caller's runs in the thread, the latest first."""
+    """Runs in the thread, the latest first."""
     retries: Retries
+
+    @property
+    def own(self) -> list[Standing]:
+        """Those of this caller with this team: who turns to another team answers nothing that this one asked."""
+        order = self.order
+        return [one for one in self.standings if (one.principal, one.team) == (order.principal, order.team)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,18 +63,21 @@ class Desk:
             raise unknown_model(model)
         return name, teams[name]
 
-    async def place(self, ask: Ask, model: str) -> Place | Aside:
-        """Where the answer to a request will stand, or what is said without a run.
+    def hidden(self, conversation: Conversation, model: str) -> str | None:
+        """The answer to a call that no user made, or under the id for such calls; None: it is a user's."""
+        if (said := aside(conversation)) is not None:
+            return said
+        return None if model in self.runs.teams else " ".join(conversation.request.text.split()[:MOST_WORDS])
+
+    async def place(self, ask: Ask) -> Place | Aside:
+        """Where the answer to a user's request will stand, or what is asked once more without a run.
 
         Raises:
             EchelonError: as `Runs.begin` and `Runs.answer`.
         """
-        if model not in self.runs.teams:
-            words = ask.conversation.request.text.split()[:MOST_WORDS]
-            return Aside(text=aside(ask.conversation) or " ".join(words))
         if (known := await self._known(ask)) is not None:
             return known
-        match turn_of(ask.conversation, ask.standings, ask.order.principal, ask.thread):
+        match turn_of(ask.conversation, ask.own, ask.order.principal, ask.thread):
             case Aside() as said:
                 return said
             case Reply() as reply:
@@ -81,9 +90,9 @@ class Desk:
         """Where the answer stands to a request that was sent before."""
         if run := await ask.retries.known(self.runs, ask.order, self.now()):
             return Place(run=run, heard="in part")
-        if not ask.retries.again or not ask.standings:
+        if not ask.retries.again or not ask.own:
             return None
-        latest = ask.standings[0]
+        latest = ask.own[0]
         legs = legs_of(latest.run, await self.runs.events(latest.run))
         if len(legs) == 1:
             return None

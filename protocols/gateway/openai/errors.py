@@ -26,6 +26,8 @@ from ..asgi import Header, Refused
 BUSY_SECONDS = 2
 """What a client is told to wait where every place for a run is taken."""
 
+NO_RETRY: Header = ("x-should-retry", "false")
+
 CODES = {
     401: "invalid_api_key",
     404: "not_found",
@@ -78,8 +80,8 @@ class RefusedError(EchelonError):
 
     def begun(self) -> RefusedError:
         """The same once a run has begun: no client may send the request again by itself."""
-        headers = (*self.headers, ("x-should-retry", "false"))
-        return RefusedError(self.status, self.message, self.param, self.code, headers)
+        others = [header for header in self.headers if header != NO_RETRY]
+        return RefusedError(self.status, self.message, self.param, self.code, [*others, NO_RETRY])
 
 
 def worded(refused: Refused) -> bytes:

@@ -13,28 +13,16 @@ from ...conversation import Delta
 from ...errors import EchelonError, JournalError, UnknownRunError
 from ...events import Parked
 from ..asgi import note_run
-from ..runs import Disconnect, Runs, Seen
+from ..runs import Runs, Seen
 from .errors import RefusedError, broken, refused_by
 from .legs import Leg, legs_of
 from .resource import Call
-from .sse import COMMENT, EventStream, Heartbeat, Sink, until_gone
+from .settings import Settings
+from .sse import COMMENT, EventStream, Sink, until_gone
 
 logger = logging.getLogger(__name__)
 
 Hear = Callable[[Seen | Delta], Awaitable[None]]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
-    """How OpenAI's APIs are spoken."""
-
-    heartbeat: Heartbeat = "comment"
-    seconds: float = 15.0
-    """Of silence in a stream before a heartbeat."""
-    disconnect: Disconnect = "cancel"
-    """What becomes of a run whose client hangs up; one in the background goes on."""
-    linger: float = 5.0
-    """Seconds that a client which tries again by itself has to do so before its run counts as left."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,7 +96,7 @@ async def leg_of(runs: Runs, place: Place) -> Leg:
     legs = legs_of(place.run, seen)
     if 0 < place.number <= len(legs):
         return legs[place.number - 1]
-    if place.number == len(legs) + 1 and place.after:
+    if place.number == len(legs) + 1 and place.after and legs[-1].progress == "waiting":
         return Leg(run=place.run, number=place.number, before=tuple(seen), seen=())
     raise UnknownRunError(place.run)
 

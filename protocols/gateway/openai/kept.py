@@ -8,11 +8,12 @@ from ...errors import UnknownRunError
 from ..asgi import App, note_run
 from ..runs import Runs
 from .errors import RefusedError, invalid, unknown_response
-from .following import Place, Settings, leg_of, said_at_once, streamed
-from .legs import Leg
+from .following import Place, leg_of, said_at_once, streamed
+from .legs import Leg, legs_of
 from .resource import Call, whole
 from .response_object import Item, begun_of, input_of, place_in, response_of
 from .responses_stream import ResponseStream
+from .settings import Settings
 
 MOST_ITEMS = 100
 """Of one page."""
@@ -34,8 +35,10 @@ class Kept:
         place = place_in(given)
         if place is not None:
             try:
-                if (await self.runs.standing(place[0])).principal == principal:
-                    return await leg_of(self.runs, Place(run=place[0], number=place[1]))
+                stands = await self.runs.standing(place[0])
+                if stands.principal == principal:
+                    goes_on = int(stands.status == "running")  # perhaps in a leg in which nothing has happened yet
+                    return await leg_of(self.runs, Place(run=place[0], number=place[1], after=goes_on))
             except UnknownRunError:
                 pass
         raise unknown_response(given, param)
@@ -55,7 +58,7 @@ class Kept:
         if call.query("stream").lower() not in ("true", "1"):
             return whole(response_of(leg))
         begun = begun_of(leg)
-        if not begun["background"]:
+        if leg.number == 1 and not begun["background"]:  # later legs are never heard before they are journalled
             raise invalid("Only a response that was created with background=true can be streamed again.", "stream")
         stream = ResponseStream(begun, None, after=_number(call, "starting_after", -1))
         if leg.progress == "running":
@@ -65,13 +68,14 @@ class Kept:
         return said_at_once(b"".join(frames))
 
     async def cancel(self, call: Call) -> App:
-        """Call the run off; a response that is over stays as it is.
+        """Call the run off; a response that is over stays as it is, and so does one whose question was answered.
 
         Raises:
             RefusedError: there is no such response.
         """
         leg = await self._named(call)
-        if leg.progress in ("running", "waiting"):
+        last = legs_of(leg.run, await self.runs.events(leg.run))[-1].number
+        if leg.number == last and leg.progress in ("running", "waiting"):
             await self.runs.cancel(leg.run, reason="its client called it off")
             leg = await leg_of(self.runs, Place(run=leg.run, number=leg.number, after=leg.after))
         return whole(response_of(leg))

@@ -12,6 +12,7 @@ from itertools import chain
 from typing import Literal
 
 from ....supervisor.views.bill import bill
+from ...errors import JournalError
 from ...events import Answered, AnswerRefused, Asked, Cancelled, Claimed, Ended, Parked, RunEnded, RunStarted
 from ...messages import Answer, JsonReport, Question, Usage, Verdict
 from ..runs import Seen
@@ -39,10 +40,14 @@ class Leg:
 
     @property
     def started(self) -> RunStarted:
-        """The first event of the run."""
+        """The first event of the run.
+
+        Raises:
+            JournalError: it is another.
+        """
         first = (self.before or self.seen)[0].event
         if not isinstance(first, RunStarted):
-            raise TypeError(f"run {self.run!r} does not begin with run_started but with {first.type}")
+            raise JournalError(f"run {self.run!r} does not begin with run_started but with {first.type}")
         return first
 
     @property

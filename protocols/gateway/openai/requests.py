@@ -1,8 +1,8 @@
 """What clients of OpenAI's APIs send: lenient about fields we do not use, strict about those we do.
 
 A field that would change what an answer means is refused by name where we cannot honour it: several choices, logprobs,
-audio, a demand to call the client's own tools. One that only tunes a model (`temperature`, `seed`, `stop`)
-is ignored: the models are the team's.
+audio, a demand to call the client's own tools. One that only tunes a model (`temperature`, `seed`, `stop`) is ignored:
+the models are the team's.
 """
 
 from __future__ import annotations
@@ -46,8 +46,6 @@ def heard(messages: Sequence[dict[str, Json]], param: str) -> Conversation:
 
 class Schema(Foreign):
     """The shape that a client wants its answer in."""
-
-    model_config = ConfigDict(populate_by_name=True)
 
     wanted: dict[str, Json] = Field(alias="schema", default_factory=dict)
 
@@ -93,6 +91,11 @@ class ChatRequest(Foreign):
     audio: Json = None
     logprobs: bool | None = None
     top_logprobs: int | None = None
+
+    @property
+    def wants_usage(self) -> bool:
+        """Whether a stream is to say what it cost."""
+        return bool(self.stream_options and self.stream_options.include_usage)
 
     _demanded = field_validator("tool_choice", "function_call")(demanded)
 
@@ -167,7 +170,7 @@ def _item(item: object) -> object:
 class TextFormat(Foreign):
     """How a response wants its text."""
 
-    model_config = ConfigDict(populate_by_name=True, extra="allow")  # the response says what was asked for
+    model_config = ConfigDict(extra="allow")  # the response says what was asked for
 
     type: Literal["text", "json_object", "json_schema"] = "text"
     wanted: dict[str, Json] = Field(alias="schema", default_factory=dict)
@@ -192,6 +195,20 @@ def _named(value: object) -> object:
 class ResponseRequest(Foreign):
     """A request to Responses."""
 
+    model: str
+    input: Annotated[tuple[Item, ...], BeforeValidator(items_of)] = Field(min_length=1)
+    instructions: str | None = None
+    stream: bool | None = None
+    background: bool | None = None
+    previous_response_id: str | None = None
+    conversation: Annotated[Named | None, BeforeValidator(_named)] = None
+    metadata: dict[str, str] | None = Field(default=None, max_length=16)
+    text: TextOptions | None = None
+    tool_choice: Json = None
+    prompt: Json = None
+    top_logprobs: int | None = None
+    include: tuple[str, ...] | None = None
+
     @property
     def messages(self) -> list[dict[str, Json]]:
         """The input's messages; an item that is none says nothing, so that places stay what they are."""
@@ -206,20 +223,6 @@ class ResponseRequest(Foreign):
     def format(self) -> TextFormat:
         """How the text is wanted."""
         return (self.text.format if self.text is not None else None) or TextFormat()
-
-    model: str
-    input: Annotated[tuple[Item, ...], BeforeValidator(items_of)] = Field(min_length=1)
-    instructions: str | None = None
-    stream: bool | None = None
-    background: bool | None = None
-    previous_response_id: str | None = None
-    conversation: Annotated[Named | None, BeforeValidator(_named)] = None
-    metadata: dict[str, str] | None = Field(default=None, max_length=16)
-    text: TextOptions | None = None
-    tool_choice: Json = None
-    prompt: Json = None
-    top_logprobs: int | None = None
-    include: tuple[str, ...] | None = None
 
     _demanded = field_validator("tool_choice")(demanded)
     _unknown = field_validator("top_logprobs")(no_logprobs)

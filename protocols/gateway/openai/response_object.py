@@ -57,6 +57,11 @@ class Notes(Message):
     format: dict[str, Json] = Field(default_factory=lambda: {"type": "text"})
 
     @property
+    def head(self) -> tuple[Said, ...]:
+        """The instructions as the turn that comes before all others."""
+        return (Said(role="system", text=self.instructions),) if self.instructions else ()
+
+    @property
     def wants(self) -> Wants:
         """What the client wants its answer in."""
         return "text" if self.format.get("type") == "text" else "json"
@@ -148,17 +153,23 @@ def said_aside(model: str, text: str, created: int, notes: Notes) -> Item:
     """A response that no run stands behind, and that nobody can ask for again."""
     name = f"aside-{secrets.token_hex(12)}"
     body = frame(f"resp_{name}", model, created, notes)
-    said = message(name, text, status="completed")
+    said = message(name, text, status="completed", kind=_kind(notes))
     return body | {
         "status": "completed", "completed_at": created, "output": [said], "usage": response_usage(NOTHING_USED),
     }  # fmt: skip
 
 
-def said_instead(whole: dict[str, Json], text: str) -> Item:
+def said_instead(leg: Leg, text: str) -> Item:
     """A response whose message says something else: the same question, put otherwise."""
-    place = str(whole["id"]).removeprefix("resp_")
-    instead = message(place, text, status="completed")
-    return whole | {"output": [instead if item["type"] == "message" else item for item in whole["output"]]}
+    body = response_of(leg)
+    place = str(body["id"]).removeprefix("resp_")
+    instead = message(place, text, status="completed", kind=_kind(notes_of(leg)))
+    return body | {"output": [instead if item["type"] == "message" else item for item in body["output"]]}
+
+
+def _kind(notes: Notes) -> Literal["output_text", "refusal"]:
+    """What text is that is not the answer."""
+    return "output_text" if notes.wants == "text" else "refusal"
 
 
 def previous_of(leg: Leg) -> str | None:

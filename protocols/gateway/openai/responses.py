@@ -8,22 +8,23 @@ from dataclasses import dataclass
 from ...contracts import Card
 from ...errors import AnswerError
 from ..asgi import App
-from ..conversation import Conversation, Said
+from ..conversation import Conversation
 from ..runs import Order, Standing
 from ..threads import HEADERS, MOST, Thread, standings_of, thread_of
 from ..turns import Aside
 from .desk import Ask, Desk
-from .errors import invalid
-from .following import Place, Settings, finished, leg_of, said_at_once, streamed
+from .errors import broken, invalid
+from .following import Place, finished, leg_of, said_at_once, streamed
 from .formats import misfit
 from .kept import Kept
 from .legs import Leg, legs_of
 from .past import said_before
 from .requests import ResponseRequest, heard
 from .resource import Call, nothing, read, whole
-from .response_object import Notes, asked_by, begun_of, response_id, response_of, said_aside, said_instead
+from .response_object import Item, Notes, asked_by, begun_of, response_id, response_of, said_aside, said_instead
 from .responses_stream import ResponseStream
 from .retries import Retries
+from .settings import Settings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,18 +34,9 @@ class Context:
     leg: Leg | None = None
     """The response before it; None: there is none."""
     standings: Sequence[Standing] = ()
-    """The caller's runs in the thread, the latest first."""
+    """Runs in the thread, the latest first."""
     thread: Thread | None = None
     """None: it is told from what is said."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ordered:
-    """What is ordered, beside what is said."""
-
-    team: str
-    notes: Notes
-    retries: Retries
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,20 +54,24 @@ class Responses:
             RefusedError: the request asks for what cannot be.
         """
         body = await call.body()
-        request = read(ResponseRequest, body)
+        request, retries = read(ResponseRequest, body), Retries(call, body)
         team, card = self.desk.team(request.model)
-        _check_format(request, card)
         context = await self._context(request, call)
-        retries = Retries(call, body)
         if request.approvals:
             place = await self._approved(request, context, call, retries)
             return await self._respond(request, place, card, call)
         notes = _notes(request, context)
-        ask = await self._ask(request, context, call, Ordered(team=team, notes=notes, retries=retries))
-        said = await self.desk.place(ask, request.model)
-        if isinstance(said, Aside):
-            return self._aside(request, context, said.text, notes)
-        return await self._respond(request, said, card, call)
+        hidden = self.desk.hidden(Conversation(turns=(*notes.head, *notes.input)), request.model)
+        if hidden is not None:
+            plain = notes.model_copy(update={"format": {"type": "text"}})
+            return _at_once(request, said_aside(request.model, hidden, int(self.desk.now()), plain))
+        _check_format(request, card)
+        said = await self.desk.place(await self._ask(call, team, context, notes, retries))
+        if not isinstance(said, Aside):
+            return await self._respond(request, said, card, call)
+        if context.leg is not None and context.leg.progress == "waiting":  # it asks again, and can be gone on from
+            return _at_once(request, said_instead(context.leg, said.text))
+        return _at_once(request, said_aside(request.model, said.text, int(self.desk.now()), notes))
 
     async def _context(self, request: ResponseRequest, call: Call) -> Context:
         """The response, or the conversation, that a request names.
@@ -93,36 +89,35 @@ class Responses:
         if named is None:
             return Context()
         thread = Thread(f"conversation:{named.id[:MOST]}", sure=True)
-        standings = await self.desk.runs.find(thread=thread.key, principal=call.principal)
+        found = await self.desk.runs.find(thread=thread.key, principal=call.principal)
+        standings = [one for one in found if one.principal == call.principal]
         if not standings:
             return Context(thread=thread)
         latest = standings[0].run
         last = legs_of(latest, await self.desk.runs.events(latest))[-1]
         return Context(leg=last, standings=standings, thread=thread)
 
-    async def _ask(self, request: ResponseRequest, context: Context, call: Call, ordered: Ordered) -> Ask:
-        runs, conversation = self.desk.runs, heard(request.messages, "input")
-        first = [Said(role="system", text=request.instructions)] if request.instructions else []
-        before = await said_before(runs, context.leg)
-        if before and all(said.role != "user" for said in conversation.turns):
+    async def _ask(self, call: Call, team: str, context: Context, notes: Notes, retries: Retries) -> Ask:
+        before = await said_before(self.desk.runs, context.leg)
+        if before and all(said.role != "user" for said in notes.input):
             raise invalid("input: expected a message of the user.", "input")
-        conversation = Conversation(turns=(*first, *before, *conversation.turns))
+        conversation = Conversation(turns=(*notes.head, *before, *notes.input))
         headers = {name: call.header(name) for name in HEADERS}
-        thread = context.thread or thread_of(conversation, headers, dict(request.metadata or {}))
-        standings = context.standings
-        if context.thread is None:
-            standings = await standings_of(runs, conversation, thread, call.principal)
+        thread, standings = context.thread, context.standings
+        if thread is None:
+            thread = thread_of(conversation, headers, dict(notes.metadata))
+            standings = await standings_of(self.desk.runs, conversation, thread, call.principal)
         order = Order(
-            team=ordered.team,
+            team=team,
             task=conversation,
             principal=call.principal,
             surface="responses",
             thread=thread.key,
             trace=call.header("traceparent"),
-            notes=ordered.notes.model_dump_json(),
-            disconnect="detach" if request.background else self.settings.disconnect,
+            notes=notes.model_dump_json(),
+            disconnect="detach" if notes.background else self.settings.disconnect,
         )
-        return Ask(order=order, conversation=conversation, thread=thread, standings=standings, retries=ordered.retries)
+        return Ask(order=order, conversation=conversation, thread=thread, standings=standings, retries=retries)
 
     async def _approved(self, request: ResponseRequest, context: Context, call: Call, retries: Retries) -> Place:
         """Give the answers of a request; the leg that the first one begins.
@@ -154,24 +149,27 @@ class Responses:
         runs, header = self.desk.runs, ("x-echelon-run", place.run)
         if request.stream:
             begun = begun_of(await leg_of(runs, place))
-            live = place.heard == "whole" and not request.background and begun["text"]["format"]["type"] == "text"
+            is_first = place.number == 1 and place.heard == "whole"
+            live = is_first and not request.background and begun["text"]["format"]["type"] == "text"
             stream = ResponseStream(begun, card if live else None)
             return streamed(runs, self.settings, place, stream, call)
         if request.background:
             return whole(response_of(await leg_of(runs, place)), header)
         leg = await finished(runs, self.settings, place, call)
-        return nothing if leg is None else whole(response_of(leg), header)
+        if leg is None:
+            return nothing
+        if leg.progress == "running":
+            raise broken()
+        return whole(response_of(leg), header)
 
-    def _aside(self, request: ResponseRequest, context: Context, text: str, notes: Notes) -> App:
-        """Something said without a run; where a response waits, it is that response, which can be gone on from."""
-        if context.leg is not None and context.leg.progress == "waiting":
-            said = said_instead(response_of(context.leg), text)
-        else:
-            said = said_aside(request.model, text, int(self.desk.now()), notes)
-        if not request.stream:
-            return whole(said)
-        stream = ResponseStream(said | {"status": "in_progress", "output": [], "usage": None}, None)
-        return said_at_once(stream.begin() + stream.finish(said))
+
+def _at_once(request: ResponseRequest, said: Item) -> App:
+    """A response that is there already."""
+    if not request.stream:
+        return whole(said)
+    begun: Item = said | {"status": "in_progress", "completed_at": None, "output": [], "usage": None}
+    stream = ResponseStream(begun, None)
+    return said_at_once(stream.begin() + stream.finish(said))
 
 
 def _check_format(request: ResponseRequest, card: Card) -> None:

@@ -52,9 +52,9 @@ class Retries:
         if not self._keyed and not self.again:
             return ""
         for stands in islice(await runs.find(principal=order.principal), LOOKED_AT):
-            same = (stands.team, stands.surface) == (order.team, order.surface)
+            asked = (stands.principal, stands.team, stands.surface)
             fresh = stands.started >= now - WINDOW and stands.status != "cancelled"
-            if same and (fresh or self._keyed):
+            if asked == (order.principal, order.team, order.surface) and (fresh or self._keyed):
                 first = (await runs.events(stands.run))[0].event
                 key = first.tags.get("key", "") if isinstance(first, RunStarted) else ""
                 if key.partition(".")[0] == self._digest:

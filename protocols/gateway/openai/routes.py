@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from ...errors import MissingExtraError
 from ..runs import Runs
 from ..serving import Serving, Surface
 from .chat import Chat
-from .desk import Desk
+from .desk import ASIDE, Desk
 from .errors import worded
-from .following import Settings
 from .kept import Kept
 from .models import Models
 from .resource import Resource, nowhere
 from .responses import Responses
+from .settings import Settings
 
 if TYPE_CHECKING:
     from starlette.routing import BaseRoute
+
+    from ..openapi import Operation
 
 PREFIX = "/v1"
 DEFAULTS = Settings()
@@ -63,4 +65,11 @@ def surface(runs: Runs, serving: Serving) -> Surface:
         MissingExtraError: starlette is not installed.
     """
     settings = Settings(disconnect=serving.disconnect)
-    return Surface(name="openai", routes=routes(runs, settings), prefix=PREFIX, wording=worded)
+    made = routes(runs, settings)
+
+    def operations() -> Sequence[Operation]:
+        from . import operations  # their models are built for the document alone
+
+        return operations.of(made, [*runs.teams, *(f"{name}{ASIDE}" for name in runs.teams)])
+
+    return Surface(name="openai", routes=made, prefix=PREFIX, wording=worded, operations=operations)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 import anyio
+import anyio.lowlevel
 
 from ...messages import Json
 from ..asgi import Header, Receive, Scope, Send, as_body
@@ -39,10 +40,14 @@ def frame(value: Json, event: str = "") -> bytes:
 
 
 class Sink:
-    """Where a stream is written to; frames of several tasks do not mix, and nothing follows the last one."""
+    """Where a stream is written to; frames of several tasks do not mix, and nothing follows the last one.
 
-    def __init__(self, send: Send) -> None:
+    A server may say by an OSError that the client is gone (ASGI 2.4): then `scope` is cancelled.
+    """
+
+    def __init__(self, send: Send, scope: anyio.CancelScope) -> None:
         self._send = send
+        self._scope = scope
         self._lock = anyio.Lock()
         self._closed = False
         self.last = anyio.current_time()
@@ -52,14 +57,21 @@ class Sink:
         """Send a frame, if there is anything in it; waits while the client does not read."""
         async with self._lock:
             if data and not self._closed:
-                await self._send({"type": "http.response.body", "body": data, "more_body": True})
+                await self._sent(data, more=True)
                 self.last = anyio.current_time()
 
     async def close(self) -> None:
         """Send nothing more."""
         async with self._lock:
             self._closed = True
-            await self._send({"type": "http.response.body", "body": b"", "more_body": False})
+            await self._sent(b"", more=False)
+
+    async def _sent(self, data: bytes, *, more: bool) -> None:
+        try:
+            await self._send({"type": "http.response.body", "body": data, "more_body": more})
+        except OSError:
+            self._scope.cancel()
+            await anyio.lowlevel.checkpoint()  # where the cancellation is met
 
 
 Produce = Callable[[Sink], Awaitable[None]]
@@ -83,8 +95,8 @@ class EventStream:
         """Send the head, then whatever is produced."""
         more = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in self.headers]
         await send({"type": "http.response.start", "status": 200, "headers": [*HEADERS, *more]})
-        sink = Sink(send)
         async with anyio.create_task_group() as group:
+            sink = Sink(send, group.cancel_scope)
             group.start_soon(until_gone, receive, group.cancel_scope)
             if self.beat:
                 group.start_soon(self._keep_alive, sink)

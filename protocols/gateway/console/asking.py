@@ -1,0 +1,109 @@
+"""A question as a form: who may answer, exactly what is bound by its digest, and the ways to answer."""
+
+from __future__ import annotations
+
+from urllib.parse import quote
+
+from ...messages import Json, Question
+from .filled import Faults
+from .forms import NO_FAULTS, form, fresh, trouble
+from .markup import NOTHING, Html, Inside, tag
+from .schemas import Field, field_of
+from .telling import labels, shown, terms
+
+ASKS = {
+    "approval": "May this be done?",
+    "report": "Do this, and say what came of it.",
+    "in_doubt": "Was this done? It was begun, and the server lost sight of it.",
+}
+SAY = {
+    "approval": ("Approve", "Refuse"),
+    "report": ("Send report", "I will not do this"),
+    "in_doubt": ("It was done", "It was not done"),
+}
+"""What yes and no are called."""
+
+
+def answer_field(question: Question) -> Field | None:
+    """What a yes must come with; None: nothing."""
+    if question.asks == "approval":
+        return None
+    field = field_of(question.answer_schema)
+    return None if question.asks == "in_doubt" and question.answer_schema.get("type") == "null" else field
+
+
+def ask(
+    run: str,
+    question: Question,
+    token: str,
+    value: Json = None,
+    faults: Faults = NO_FAULTS,
+    *,
+    note: str = "",
+    focus: str = "",
+) -> Html:
+    """The question and its form, filled with what was given already."""
+    field = answer_field(question)
+    told: dict[str, Inside] = {
+        "Who may answer": question.of,
+        "Labels of the data": labels(question.labels) if question.labels else "none",
+        "At": tag("code", question.path or "/"),
+    }
+    bound = tag(
+        "div",
+        tag("h3", "What the answer is bound to"),
+        shown(question.subject),
+        tag("p", "SHA-256 ", tag("code", question.digest), class_="dim digest"),
+        class_="subject",
+    )
+    yes, no = SAY[question.asks]
+    name = question.id
+    hidden = {"token": token, "digest": question.digest}
+    fields = (
+        NOTHING
+        if field is None
+        else form(field, fresh(field) if value is None else value, faults, focus=focus, within=f"{name}-")
+    )
+    said = tag(
+        "div",
+        tag("label", "Remark for the journal", tag("span", " optional", class_="dim"), for_=f"note-{name}"),
+        tag("input", id=f"note-{name}", name="note", value=note, maxlength=2000, autocomplete="off"),
+        class_="field",
+    )
+    buttons = tag(
+        "p",
+        tag("button", yes, name="say", value="yes", class_="main"),
+        " ",
+        tag("button", no, name="say", value="no", formnovalidate=True),
+        class_="buttons",
+    )
+    inputs = (tag("input", type="hidden", name=key, value=one) for key, one in hidden.items())
+    return tag(
+        "div",
+        tag("h2", question.prompt or ASKS[question.asks]),
+        tag("p", ASKS[question.asks], class_="dim") if question.prompt else "",
+        terms(told),
+        bound,
+        trouble(faults, f"{name}-"),
+        tag(
+            "form",
+            inputs,
+            _idle(),
+            fields,
+            said,
+            buttons,
+            method="post",
+            action=address(run, question.id),
+            autocomplete="off",
+        ),
+    )
+
+
+def _idle() -> Html:
+    """The button that Enter presses: it does nothing, so that nothing is approved by a slip of the finger."""
+    return tag("button", disabled=True, hidden=True, type="submit", aria_hidden="true")
+
+
+def address(run: str, question: str) -> str:
+    """Where an answer is sent to."""
+    return f"/runs/{quote(run, safe='')}/answer/{quote(question, safe='')}"
