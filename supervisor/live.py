@@ -9,7 +9,16 @@ import anyio
 
 from ..protocols.conversation import Delta
 from ..protocols.errors import JournalError
-from ..protocols.events import Cancelled, Event, Parked, RunEnded
+from ..protocols.events import (
+    Attempted,
+    Cancelled,
+    EffectFailed,
+    EffectFinished,
+    EffectStarted,
+    Event,
+    Parked,
+    RunEnded,
+)
 from ..protocols.gateway.runs import Seen
 from .drive import Drive
 from .log import Entry
@@ -45,6 +54,8 @@ class Live:
         """None: it is being loaded."""
         self._notice = notice
         self._held: Seen | None = None
+        self._saying: dict[str, list[str]] = {}
+        """By place, what the model call under way there has said so far: for those who come in the middle of it."""
         self._watchers: set[Watcher] = set()
 
     @property
@@ -70,8 +81,11 @@ class Live:
 
     def _hear(self, heard: Event | Delta) -> None:
         if isinstance(heard, Delta):
+            self._saying.setdefault(heard.path, []).append(heard.text)
             self._tell(heard)
             return
+        if isinstance(heard, EffectStarted | EffectFinished | EffectFailed | Attempted):
+            self._saying.pop(heard.path, None)
         assert self.drive is not None, "a drive tells what happens"  # noqa: S101 - it was loaded before it was heard
         entry = self.drive.log.entries[-1]
         self._notice(heard)
@@ -92,9 +106,11 @@ class Live:
             self._tell(held)
 
     def attach(self, after: int) -> Watcher:
-        """Somebody watches from here on."""
+        """Somebody watches from here on; what is being said just now is told from its beginning."""
         watcher = Watcher(after)
         watcher.recall(seen(self.entries))
+        for path, pieces in self._saying.items():
+            watcher.tell(Delta(path, "".join(pieces)))
         self._watchers.add(watcher)
         return watcher
 

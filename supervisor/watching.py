@@ -47,7 +47,8 @@ class Watcher:
         Raises:
             JournalError: it was let go because it did not read, or the run broke off.
         """
-        await anyio.lowlevel.checkpoint()
+        if self._queue:
+            await anyio.lowlevel.checkpoint()  # whoever waits gives way to others anyway
         while not self._queue:
             if self._error is not None:
                 raise self._error

@@ -100,6 +100,7 @@ class Waiting:
     def __init__(self) -> None:
         self.begun = anyio.Event()
         self.opened = anyio.Event()
+        self.left = anyio.Event()
         self.under_way = 0
 
     async def reply(self, request: Request, listen: Callable[[str], None] | None = None) -> Reply:
@@ -112,6 +113,7 @@ class Waiting:
             await self.opened.wait()
         finally:
             self.under_way -= 1
+            self.left.set()
         return Reply(text="First, the gate.", usage=Usage(calls=1, input=10, output=4))
 
     @property

@@ -83,8 +83,18 @@ def _samples() -> Samples:
     samples = Samples()
     for work, lineup in LINEUP.items():
         for place, contender in enumerate(lineup, 1):
-            figures = ("cpu_ms", "six_ms", "over_ideal", "runs_per_s", "peak_mb", "kb_per_run", "import_s", "calls")
-            sizes = {name: float(place) for name in (*figures, "tokens", "slope_ms", *map(str, works.HISTORY))}
+            figures = (
+                "cpu_ms",
+                "six_ms",
+                "over_ideal",
+                "runs_per_s",
+                "peak_mb",
+                "kb_per_run",
+                "import_s",
+                "few_mb",
+                "many_mb",
+            )
+            sizes = {name: float(place) for name in (*figures, "calls", "tokens", "slope_ms", *map(str, works.HISTORY))}
             samples.add(contender, work, sizes)
             samples.add(contender, work, sizes)
     return samples

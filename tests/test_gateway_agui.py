@@ -88,13 +88,12 @@ def check_order(events: Sequence[dict[str, Any]]) -> None:
         family, _, what = event["type"].rpartition("_")
         if family not in keys or what == "RESULT":
             continue
-        one = (family, event[keys[family]])
-        assert (one in opened) != (what in ("START", "STARTED")), event
-        (opened.add if what in ("START", "STARTED") else opened.discard)(one) if what[:3] in (
-            "STA",
-            "END",
-            "FIN",
-        ) else None
+        one, begins = (family, event[keys[family]]), what in ("START", "STARTED")
+        assert (one in opened) != begins, event
+        if begins:
+            opened.add(one)
+        elif what in ("END", "FINISHED"):
+            opened.remove(one)
     assert not opened
 
 
@@ -158,14 +157,14 @@ async def test_a_person_is_asked_by_an_interrupt_and_answers_in_the_next_run(pla
         assert interrupt["metadata"]["echelon"]["subject"] == {"iban": "X", "cents": 5}
         assert "May this be paid?" in text(asked)
         assert state(asked)["status"] == "waiting"
-        assert [one["status"] for one in state(asked)["plan"]] == ["running", "pending"]
+        assert [one["status"] for one in state(asked)["plan"]] == ["waiting", "pending"]
         again = await told(plug, "desk", given("hello?", run="r-9"))
         assert again[-1]["outcome"] == asked[-1]["outcome"]
     async with plugged(place, tmp_path, desk(paid)) as plug:
         ended = await told(plug, "desk", resumed((interrupt["id"], {"approved": True})))
         assert (ended[0]["runId"], ended[-1]["runId"]) == ("r-2", "r-2")
         assert (ended[-1]["outcome"]["type"], ended[-1]["result"]) == ("success", "paid 5")
-        assert [one["status"] for one in ended[1]["snapshot"]["plan"]] == ["running", "pending"]
+        assert [one["status"] for one in ended[1]["snapshot"]["plan"]] == ["waiting", "pending"]
         assert [one["status"] for one in state(ended)["plan"]] == ["done", "done"]
         assert len(await plug.host.find()) == 1
     assert [one.cents for one in paid] == [5]
@@ -234,6 +233,7 @@ async def test_a_client_that_hangs_up_leaves_no_model_call_under_way(place: Plac
             async for one in events:
                 if one["type"] == "TEXT_MESSAGE_CONTENT":
                     break
+        await gate.left.wait()
         (stands,) = await plug.host.find()
         assert (await rested(plug.host, stands.run)).status == "cancelled"
         assert gate.under_way == 0

@@ -1,7 +1,4 @@
-"""The published conformance suite of MCP against our server, whole, in both eras; it needs Node and is asked for.
-
-    tests/programs/node_clients.sh FOLDER
-    ECHELON_NODE=FOLDER .venv/bin/pytest tests/test_gateway_mcp_conformance.py
+"""The published conformance suite of MCP against our server, whole, in both eras; skipped unless `make clients` got it.
 
 What does not pass is listed, check by check and with a reason, in `protocols/gateway/mcp/CONFORMANCE.md`; a check that
 is listed there and passes fails this test too.
@@ -23,12 +20,22 @@ from echelon.supervisor.journal.memory import MemoryJournal
 from .mcp_bench import site, unlocked
 from .programs.mcp_teams import TEAMS
 
-pytestmark = pytest.mark.anyio
 ROOT = Path(__file__).resolve().parent.parent
+READY = Path(os.environ.get("ECHELON_CLIENTS", ROOT / ".clients")).resolve() / "node_modules"
+"""Where `make clients` puts Node and the suite."""
+NODE = READY / ".bin" / "node"
+SUITE = READY / "@modelcontextprotocol" / "conformance" / "dist" / "index.js"
 LISTED = ROOT / "protocols" / "gateway" / "mcp" / "CONFORMANCE.md"
 ROW = re.compile(r"\| ([a-z0-9-]+) \| ([a-z0-9-]+) \| ([0-9, -]+) \| (.+) \|")
 LEAST = {"2025-11-25": 60, "2026-07-28": 90}
 """Checks that pass, so that a suite that runs nothing does not."""
+
+
+pytestmark = [
+    pytest.mark.anyio,
+    pytest.mark.skipif(not NODE.exists() or not SUITE.exists(), reason="no suite here: `make clients` gets it"),
+    pytest.mark.timeout(180),
+]
 
 
 @pytest.fixture(scope="module")
@@ -37,41 +44,27 @@ def anyio_backend() -> str:
     return "asyncio"
 
 
-@pytest.fixture
-def node() -> Path:
-    """The folder with Node and the suite."""
-    folder = os.environ.get("ECHELON_NODE", "")
-    if not folder:
-        pytest.skip("ECHELON_NODE names no folder prepared by tests/programs/node_clients.sh")
-    return Path(folder).resolve() / "node_modules"
-
-
 def exceptions(version: str) -> set[tuple[str, str]]:
     """Scenarios and checks that are listed for a version of the protocol."""
     rows = ROW.findall(LISTED.read_text(encoding="utf-8"))
     return {(scenario, check) for scenario, check, versions, _ in rows if version in versions}
 
 
-@pytest.mark.timeout(180)
 @pytest.mark.parametrize("version", LEAST)
-async def test_every_check_passes_but_those_that_are_listed(version: str, node: Path, tmp_path: Path) -> None:
+async def test_every_check_passes_but_those_that_are_listed(version: str, tmp_path: Path) -> None:
     """No more, and no fewer."""
     teams = {team.card.name: team for team in TEAMS}
     async with Host(teams, MemoryJournal()) as host, site(host, tmp_path, door=unlocked) as at:
-        await suite(node, at.url, version, tmp_path / "results")
+        await suite(at.url, version, tmp_path / "results")
     passed, failed = outcomes(tmp_path / "results")
     assert failed == exceptions(version)
     assert len(passed) >= LEAST[version]
 
 
-async def suite(node: Path, url: str, version: str, results: Path) -> None:
+async def suite(url: str, version: str, results: Path) -> None:
     """Run it; its exit code says no more than its results."""
-    program, script = (
-        node / "node" / "bin" / "node",
-        node / "@modelcontextprotocol" / "conformance" / "dist" / "index.js",
-    )
     words = ["server", "--url", f"{url}/mcp", "--suite", "all", "--spec-version", version, "-o", str(results)]
-    await anyio.run_process([str(program), str(script), *words], check=False)
+    await anyio.run_process([str(NODE), str(SUITE), *words], check=False)
 
 
 def outcomes(results: Path) -> tuple[set[tuple[str, str]], set[tuple[str, str]]]:

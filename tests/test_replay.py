@@ -397,6 +397,33 @@ async def crashed(point: int, *, truth: bool) -> Any:
     return await to_the_end(store, Shop().team, ORDER, lambda one: one.asks != "in_doubt" or truth, settings=settings)
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_calls_at_one_place_are_told_apart_by_what_they_ask(seed: int) -> None:
+    """A worker that asks several models at once and numbers nothing: each gets its own answer back, in any order."""
+
+    @worker
+    async def poll(text: Text, context: Context) -> Text:
+        """Polls."""
+        found: dict[str, str] = {}
+
+        async def one(name: str) -> None:
+            request = Request.begin(Prompt.of(Head(instructions=f"You are {name}.")), UserMessage(text=text.text))
+            found[name] = (await context.reply(model, request)).text
+
+        async with anyio.create_task_group() as group:
+            for name in "abcde":
+                group.start_soon(one, name)
+        return Text(text=",".join(found[name] for name in "abcde"))
+
+    model = ScriptedModel(lambda request: request.prompt.head.instructions[-2], seconds=1.0)
+    outcome = recorded(alone(poll), Text(text="?"), seed=seed)
+    found = replayed(alone(poll), scenario(outcome.entries), seed=seed + 1).check()
+    assert found.outcome is not None
+    assert found.outcome.output == Text(text="a,b,c,d,e")
+    assert found.replayed.matched == 5
+    assert len(model.seen) == 5
+
+
 @dataclass
 class Ticket:
     """Numbers that are never the same."""

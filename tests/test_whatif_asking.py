@@ -42,7 +42,6 @@ from .whatif_desk import (
     desk,
     load,
     measured,
-    parsed,
     recorded,
     router,
 )
@@ -391,4 +390,3 @@ def test_calls_without_tokens_cannot_be_priced_again() -> None:
 def test_of_what_was_assumed_to_be_spent_the_same_share_is() -> None:
     usage = Usage(calls=2, input=1_000_000, usd=4.0, usd_assumed=1.0, usd_reported=3.5)
     assert priced(usage, Rates(input=8.0, output=0.0)) == Usage(calls=2, input=1_000_000, usd=8.0, usd_assumed=2.0)
-    assert parsed("price:m=1,2") is not None

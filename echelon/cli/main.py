@@ -110,6 +110,10 @@ def _chosen(args: argparse.Namespace) -> Command:
             from . import mcp_stdio
 
             return mcp_stdio.mcp_command
+        case "acp":
+            from . import acp_stdio
+
+            return acp_stdio.acp_command
         case "inbox" | "approve" | "reject":
             from . import people
 
@@ -225,7 +229,9 @@ def _add_serving(add: Add) -> None:
     )
     mcp = add("mcp", "be the MCP server of a client that starts this command", json=False)
     mcp.add_argument("team", nargs="+", help="module:attr, or path/file.py with or without :attr")
-    for parser in (serve, mcp):
+    acp = add("acp", "be the agent of an editor that starts this command", json=False)
+    acp.add_argument("team", help="module:attr, or path/file.py with or without :attr")
+    for parser in (serve, mcp, acp):
         parser.add_argument(
             "--disconnect",
             choices=("cancel", "detach"),

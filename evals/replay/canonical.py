@@ -3,7 +3,7 @@
 1. Events stand by place, in natural order of the numbers in it; the handoff of a step and its report stand at the
    place where the work is done.
 2. At one place their order is kept, but for what may go on there at the same time between two model calls: tools and
-   other effects stand by kind and n, then what else happened to them.
+   other effects stand by kind and n, then what else happened to them. So who performs effects at once numbers them.
 3. Left out is what differs from run to run: times, who drove it, the run's id and the keys made of it. Questions have
    the place where they were asked in the place of their id.
 4. What only crashes brought about is left out.

@@ -54,7 +54,7 @@ def changed(worker: Worker, changes: Sequence[Change], load: Load) -> Worker:
             case TeamChange():
                 worker = _team(load(change.team), change.team)
             case InstructionsChange():
-                worker = _with(worker, change.agent, "instructions", lambda _, text=change.text: text)
+                worker = _with(worker, change.agent, "instructions", change.text)
             case ModelChange():
                 worker = _on_model(worker, change)
             case PartChange():
@@ -92,7 +92,7 @@ def remodelled(worker: Worker, changes: Sequence[Change]) -> frozenset[str]:
     return frozenset(on_others - retold)
 
 
-def _with(worker: Worker, name: str, part: str, make: Callable[[Any], Any]) -> Worker:
+def _with(worker: Worker, name: str, part: str, value: object) -> Worker:
     """The team in which one field of one member is another."""
     place = place_in(worker, name)
 
@@ -102,7 +102,7 @@ def _with(worker: Worker, name: str, part: str, make: Callable[[Any], Any]) -> W
         if not _has(member, part):
             having = [one for one, other in members(worker) if _has(other, part)]
             raise UsageError(f"{path!r} has no {part}; {', '.join(having) or 'nobody in this team'} has")
-        return replace(cast("Any", member), **{part: make(getattr(member, part))})
+        return cast("Worker", replace(cast("Any", member), **{part: value}))
 
     return rebuilt(worker, change)
 
@@ -118,7 +118,7 @@ def _on_model(worker: Worker, change: ModelChange) -> Worker:
     member = dict(members(worker))[place]
     if _has(member, "models") and not member.card.depth and not getattr(member, "models", ()):
         return rebuilt(worker, lambda path, one: Lent(one, models) if path == place else one)
-    return _with(worker, change.agent, "models", lambda _: models)
+    return _with(worker, change.agent, "models", models)
 
 
 @dataclass(frozen=True)
@@ -156,7 +156,7 @@ def _with_part(worker: Worker, change: PartChange, load: Load) -> Worker:
         if isinstance(part, type) or not callable(getattr(part, duty, None)):
             found = type(part).__name__
             raise UsageError(f"{change.kind}={change.part}: expected something that can {duty}, found {found}")
-    return _with(worker, change.of or worker.card.name, change.kind, lambda _: part)
+    return _with(worker, change.of or worker.card.name, change.kind, part)
 
 
 def _pinned(worker: Worker, pins: Mapping[str, str], drops: frozenset[str]) -> Worker:
@@ -174,7 +174,7 @@ def _pinned(worker: Worker, pins: Mapping[str, str], drops: frozenset[str]) -> W
         planner = getattr(member, "planner", None)
         if planner is None or not _has(member, "planner"):
             return member
-        return replace(cast("Any", member), planner=Pinned(planner, pins=pins, drops=drops))
+        return cast("Worker", replace(cast("Any", member), planner=Pinned(planner, pins=pins, drops=drops)))
 
     return rebuilt(worker, change)
 

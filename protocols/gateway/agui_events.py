@@ -22,11 +22,10 @@ from ..events import (
     Event,
     Planned,
     Reported,
-    RunStarted,
-    StepSkipped,
 )
 from ..messages import Done, Failed, Json, Question, Usage
 from ..visible import visible, visible_json
+from .board import Board
 from .openai.legs import Leg
 from .openai.rendering import FAILED, failure_text, question_text, said
 from .openai.speech import Speech
@@ -62,16 +61,16 @@ class Telling:
         self._spoken = False
         self._steps: dict[str, None] = {}
         self._tools: dict[str, None] = {}
-        self._plan: list[Wire] = []
+        self._board = Board()
 
     def recall(self, past: Sequence[Seen]) -> None:
         """Learn what had happened before this run began."""
         for one in past:
-            self._planned(one.event)
+            self._board.see(one.event)
 
     def begin(self) -> list[Wire]:
         """What comes first."""
-        snapshot = {"run": self._of, "status": "running", "plan": list(self._plan), "questions": []}
+        snapshot = {"run": self._of, "status": "running", "plan": self._plan, "questions": []}
         return [
             {"type": "RUN_STARTED", **self._ids, "protocolVersion": VERSION},
             {"type": "STATE_SNAPSHOT", "snapshot": snapshot},
@@ -81,7 +80,7 @@ class Telling:
         """What an event, or a piece of text, makes of itself."""
         told = self._text(self._speech.hear(seen))
         if isinstance(seen, Seen):
-            changes = self._planned(seen.event)
+            changes = self._changes(seen.event)
             told += [{"type": "STATE_DELTA", "delta": changes}] if changes else []
             told += self._step(seen.event) + self._tool(seen.event)
         return told
@@ -178,37 +177,17 @@ class Telling:
         del self._tools[call]
         return [_result(call, f"failed ({event.failure.kind})" if isinstance(event, EffectFailed) else "done")]
 
-    def _planned(self, event: Event) -> list[Wire]:
-        """What an event changes in the plan of the topmost supervisor, as a patch."""
-        if event.path:
-            return []
-        match event:
-            case RunStarted():
-                self._plan = []
-            case Planned(plan=plan):
-                known = {step["step"]: step["status"] for step in self._plan}
-                self._plan = [
-                    {"step": step.id, "worker": step.worker, "status": known.get(step.id, "pending")}
-                    for step in plan.steps
-                ]
-                return [{"op": "replace", "path": "/plan", "value": [dict(step) for step in self._plan]}]
-            case Delegated(step=step):
-                return self._marked(step, "running")
-            case Reported(step=step, report=report):
-                return self._marked(step, report.type)
-            case StepSkipped(step=step):
-                return self._marked(step, "skipped")
-            case _:
-                pass
-        return []
+    def _changes(self, event: Event) -> list[Wire]:
+        """What an event changes in the plan, as a patch."""
+        changed = self._board.see(event)
+        if isinstance(event, Planned) and changed:
+            return [{"op": "replace", "path": "/plan", "value": self._plan}]
+        lines = self._board.lines
+        return [{"op": "replace", "path": f"/plan/{i}/status", "value": lines[i].status} for i in changed]
 
-    def _marked(self, instance: str, status: str) -> list[Wire]:
-        step = instance.partition("[")[0].partition("@")[0]
-        for i, planned in enumerate(self._plan):
-            if planned["step"] == step and planned["status"] != status:
-                planned["status"] = status
-                return [{"op": "replace", "path": f"/plan/{i}/status", "value": status}]
-        return []
+    @property
+    def _plan(self) -> list[Wire]:
+        return [{"step": line.step, "worker": line.worker, "status": line.status} for line in self._board.lines]
 
 
 def interrupt_of(question: Question) -> Wire:

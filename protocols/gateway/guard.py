@@ -51,7 +51,7 @@ RETRY_SECONDS = 1
 HARDENED: Mapping[str, str] = {
     "x-content-type-options": "nosniff",
     "x-frame-options": "DENY",
-    "referrer-policy": "no-referrer",
+    "referrer-policy": "same-origin",  # with none at all, a browser sends its own forms with `Origin: null`
     "cross-origin-resource-policy": "same-origin",
     "cache-control": "no-store",
 }

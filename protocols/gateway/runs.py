@@ -114,6 +114,7 @@ class Runs(Protocol):
     def watch(self, run_id: str, *, after: int = 0) -> AbstractAsyncContextManager[AsyncIterator[Seen | Delta]]:
         """Every event with a higher seq, from the journal and then as they are written, with pieces of text between.
 
+        What a model is saying just when the watcher comes is told from its beginning, as one piece.
         It ends when the run has ended, waits for people only, or was called off.
         While the block is entered, the run has a watcher. A watcher that does not read is let go with JournalError
         rather than slowing the run down.

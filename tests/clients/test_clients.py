@@ -6,6 +6,7 @@ Every program prints a line per check. All must be `ok` with our server; with a 
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import shutil
 import socket
@@ -39,14 +40,22 @@ SECONDS = 120.0
 """That a program may take; a check gives up after 20."""
 
 pytestmark = [
-    pytest.mark.skipif(not NODE.exists() or not PYTHON.exists(), reason="no clients here: `make clients` prepares them"),
+    pytest.mark.skipif(
+        not NODE.exists() or not PYTHON.exists(), reason="no clients here: `make clients` prepares them"
+    ),
     pytest.mark.timeout(SECONDS * 2),
 ]
 
 OPENAI = ("openai_node.mjs", "vercel.mjs", "langchain", "pydantic_ai", "openai_agents")
-PROGRAMS = (*OPENAI, "mcp.mjs")
-ALIKE: Mapping[str, set[str]] = {program: set() for program in OPENAI}
-"""Checks that any server passes, by program."""
+PROGRAMS = (*OPENAI, "mcp.mjs", "a2a.mjs")
+ALIKE: Mapping[str, set[str]] = {
+    "openai_node.mjs": {"a stream that is aborted ends the run"},
+    "vercel.mjs": {f"{wire}: a stream that is aborted ends the run" for wire in ("compatible", "responses")},
+    "langchain": {"a stream that is called off ends the run"},
+    "pydantic_ai": set(),
+    "openai_agents": set(),
+}
+"""Checks that a naive server passes as well, by program: Starlette itself ends a stream whose client has left."""
 
 
 @dataclass(frozen=True)
@@ -120,6 +129,13 @@ def naive() -> Generator[Served]:
             gate.open()
 
 
+def ran(command: Sequence[str], more: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
+    """Run a command with the node that was prepared, at home where nobody's settings are."""
+    path = os.pathsep.join([str(NODE.parent), os.environ["PATH"]])
+    environment = {"PATH": path, "HOME": str(READY), **more}
+    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=SECONDS, check=False)
+
+
 def told(program: str, served: Served) -> Sequence[str]:
     """Run a program against a server; its lines."""
     if program.endswith(".mjs"):
@@ -131,11 +147,7 @@ def told(program: str, served: Served) -> Sequence[str]:
         command = [str(NODE), str(folder / program)]
     else:
         command = [str(PYTHON), str(HERE / "python_clients.py"), program]
-    environment = {
-        "PATH": os.environ["PATH"], "HOME": str(READY),
-        "URL": served.url, "KEY": served.key, "CONTROL": served.control,
-    }  # fmt: skip
-    ended = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=SECONDS, check=False)
+    ended = ran(command, {"URL": served.url, "KEY": served.key, "CONTROL": served.control})
     lines = ended.stdout.splitlines()
     assert lines, ended.stderr[-2_000:]
     assert all(line.startswith(("ok ", "FAIL ")) for line in lines), ended.stdout
@@ -159,3 +171,16 @@ def test_a_naive_server_does_not_pass_for_ours(program: str) -> None:
     with naive() as served:
         lines = told(program, served)
     assert {line.removeprefix("ok ") for line in lines if line.startswith("ok ")} == ALIKE[program]
+
+
+def test_the_inspector_lists_and_calls_tools(tmp_path: Path) -> None:
+    """MCP's own, by its command line."""
+    launcher = READY / "node_modules" / "@modelcontextprotocol" / "inspector" / "clients" / "launcher" / "build"
+    with ours(tmp_path) as served:
+        command = [str(NODE), str(launcher / "index.js"), "--cli", f"{served.url}/mcp", "--transport", "http"]
+        command += ["--header", f"Authorization: Bearer {served.key}", "--method"]
+        listed = ran([*command, "tools/list"], {})
+        called = ran([*command, "tools/call", "--tool-name", "echo", "--tool-arg", "task=Hello"], {})
+    assert listed.returncode == called.returncode == 0, listed.stderr + called.stderr
+    assert {"echo", "asks"} <= {tool["name"] for tool in json.loads(listed.stdout)["tools"]}
+    assert json.loads(called.stdout)["structuredContent"] == {"result": "You are welcome."}

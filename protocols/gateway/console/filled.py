@@ -102,6 +102,8 @@ def _plain(field: Field, name: str, text: str, faults: Faults) -> Json | _Missin
     if not text.strip() and not (is_text and (text or (field.required and not field.nullable) or field.default)):
         if field.nullable or not field.required:
             return _absent(field)
+        if field.kind == "json":
+            return None  # whether that will do, the type says
         if not is_text:
             faults[name] = "a value is needed here"
             return Typed(text)

@@ -51,8 +51,7 @@ class Chat:
             return self._said(request, place.text, wants)
         head = ChatHead(id=_id(place), model=request.model, created=int(self.desk.now()))
         if request.stream:
-            speaks = card if wants == "text" and place.heard == "whole" else None
-            stream = ChatStream(head, speaks, wants=wants, wants_usage=request.wants_usage)
+            stream = ChatStream(head, card if wants == "text" else None, wants=wants, wants_usage=request.wants_usage)
             return streamed(self.desk.runs, self.settings, place, stream, call)
         leg = await finished(self.desk.runs, self.settings, place, call)
         return nothing if leg is None else _completion(head, leg, wants)

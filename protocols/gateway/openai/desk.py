@@ -89,7 +89,7 @@ class Desk:
     async def _known(self, ask: Ask) -> Place | None:
         """Where the answer stands to a request that was sent before."""
         if run := await ask.retries.known(self.runs, ask.order, self.now()):
-            return Place(run=run, heard="in part")
+            return Place(run=run)
         if not ask.retries.again or not ask.own:
             return None
         latest = ask.own[0]
@@ -106,7 +106,7 @@ class Desk:
         """The leg that went on with an answer: to which question, yes or no, by whom; None: none did."""
         for leg in legs_of(run, await self.runs.events(run)):
             if answer in [(one.question, one.approved, one.by) for one in leg.answers]:
-                return Place(run=run, number=leg.number, after=leg.after, heard="in part")
+                return Place(run=run, number=leg.number, after=leg.after)
         return None
 
     async def _replied(self, reply: Reply, by: str) -> Place | Aside:

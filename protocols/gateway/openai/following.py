@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Protocol
 
 import anyio
 
@@ -33,8 +33,6 @@ class Place:
     number: int = 1
     after: int = 0
     """Seq of the last event before it."""
-    heard: Literal["whole", "in part"] = "whole"
-    """Whether everything that is said there can be heard: of a run that is joined later, pieces are gone."""
 
 
 class Stream(Protocol):
@@ -69,12 +67,18 @@ async def quietly(seen: Seen | Delta) -> None:
 async def follow(runs: Runs, run: str, after: int, hear: Hear) -> None:
     """Hear everything after an event until the run rests; one who could not keep up goes on where it was let go.
 
-    The next watching begins before the last one ends: a run that is called off when nobody watches goes on.
+    The next watching begins before the last one ends: a run that is called off when nobody watches goes on. It hears
+    events only: of what was said, pieces are gone.
 
     Raises:
         JournalError: the run cannot be read, or broke off.
     """
     last = after
+
+    async def events_only(one: Seen | Delta) -> None:
+        if isinstance(one, Seen):
+            await hear(one)
+
     async with runs.watch(run, after=after) as told:
         try:
             async for one in told:
@@ -83,7 +87,7 @@ async def follow(runs: Runs, run: str, after: int, hear: Hear) -> None:
         except JournalError:
             if last == after:
                 raise
-            await follow(runs, run, last, hear)
+            await follow(runs, run, last, events_only)
 
 
 async def leg_of(runs: Runs, place: Place) -> Leg:

@@ -149,8 +149,7 @@ class Responses:
         runs, header = self.desk.runs, ("x-echelon-run", place.run)
         if request.stream:
             begun = begun_of(await leg_of(runs, place))
-            is_first = place.number == 1 and place.heard == "whole"
-            live = is_first and not request.background and begun["text"]["format"]["type"] == "text"
+            live = place.number == 1 and not begun["background"] and begun["text"]["format"]["type"] == "text"
             stream = ResponseStream(begun, card if live else None)
             return streamed(runs, self.settings, place, stream, call)
         if request.background:
