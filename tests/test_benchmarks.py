@@ -118,7 +118,7 @@ def test_ratios_are_those_of_the_same_round() -> None:
 
 def test_every_work_has_a_row_and_the_table_shows_them(capsys: pytest.CaptureFixture[str]) -> None:
     found = rows(_samples())
-    assert {row.work for row in found} == {f"w{n}" for n in range(1, 10)}
+    assert {row.work for row in found} == {f"w{n}" for n in range(1, 12)}
     table.show(found)
     table.show_plain(found)
     shown = capsys.readouterr().out

@@ -24,7 +24,8 @@ SAMPLES: dict[str, Any] = {
     "plan": Plan(steps=(step("a", ["task"]),), output={"$from": "a"}), "proposal": {"steps": []},
     "question": question(), "questions": ("q",), "reason": "why", "rejected": ("x: dear",),
     "request": {"a": 1}, "reserved": Usage(calls=1),
-    "result": [1], "round": 1, "run": "r", "step": "a", "steps": ("a", "b"), "tags": {"thread": "t"}, "task": {"n": 1}, "usage": Usage(usd=0.1),
+    "result": [1], "round": 1, "run": "r", "step": "a", "steps": ("a", "b"), "tags": {"thread": "t"},
+    "task": {"n": 1}, "usage": Usage(usd=0.1),
     "verdict": Approve(), "wait": 0.5, "worker": "w", "writes": True, "by_condition": True, "budget": Budget(usd=1.0),
     "reaction": "retry", "report": failed(),
 }  # fmt: skip

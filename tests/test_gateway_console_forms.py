@@ -39,6 +39,22 @@ class Line(Message):
     colour: Literal["red", "green", 3]
 
 
+class Place(Message):
+    """Where to; all but the city has a default."""
+
+    city: str
+    zone: Literal["near", "far"] = "near"
+    quick: bool = True
+    count: int | None = None
+
+
+class Shipped(Message):
+    """Something that may have a place."""
+
+    title: str
+    to: Place | None
+
+
 class Order(Message):
     """Something of every kind."""
 
@@ -226,3 +242,26 @@ def test_markup_escapes_everything_that_it_did_not_make() -> None:
 def test_no_fault_shows_nothing() -> None:
     """A page without trouble has no alert."""
     assert trouble(Faults()) == ""
+
+
+def test_a_part_that_may_be_left_empty_asks_for_nothing() -> None:
+    """A browser would not send the form otherwise; defaults in it do not count as something."""
+    field = field_of(Shape(Shipped).input_schema)
+    shown = form(field, fresh(field))
+    needed = [one.attributes["name"] for one in parsed(shown).elements if "required" in one.attributes]
+    assert needed == ["v/title"]
+    pairs = [(name, "a" if name == "v/title" else text) for name, text in sent_by(shown)]
+    assert read(field, pairs) == ({"title": "a", "to": None}, {})
+    given = [(name, "b" if name == "v/to/city" else text) for name, text in pairs]
+    assert read(field, given)[0]["to"] == {"city": "b", "zone": "near", "quick": True}
+
+
+def test_the_first_field_of_what_was_added_has_the_focus() -> None:
+    """One field, whatever the part is made of."""
+    value = {"lines": [None, None]}
+    focused = [
+        one.attributes["name"]
+        for one in parsed(form(ORDER, value, focus="v/lines/1")).elements
+        if "autofocus" in one.attributes
+    ]
+    assert focused == ["v/lines/1/item"]

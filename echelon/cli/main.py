@@ -106,14 +106,10 @@ def _chosen(args: argparse.Namespace) -> Command:
             from . import serving
 
             return serving.serve_command
-        case "mcp":
-            from . import mcp_stdio
+        case "mcp" | "acp":
+            from . import acp_stdio, mcp_stdio
 
-            return mcp_stdio.mcp_command
-        case "acp":
-            from . import acp_stdio
-
-            return acp_stdio.acp_command
+            return mcp_stdio.mcp_command if args.command == "mcp" else acp_stdio.acp_command
         case "inbox" | "approve" | "reject":
             from . import people
 

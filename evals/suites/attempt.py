@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import cast
 
 from ...protocols.contracts import Worker
 from ...protocols.errors import EchelonError, UsageError
@@ -58,20 +57,25 @@ async def attempt(scenario: Scenario, job: Job, bench: Bench, repeat: int) -> Tr
         return Tried(scenario=scenario, repeat=repeat, broken=UNRECORDED)
     if job.mode == "recorded" and job.change is None:
         return Tried(scenario=scenario, repeat=repeat, entries=scenario.entries)
-    if job.mode != "recorded" and bench.worker is None:
-        raise UsageError(f"mode {job.mode!r} needs a team: name one in the suite or with --team")
+    worker = None if job.mode == "recorded" else _team(job, bench)
     try:
-        if job.change is not None:
-            return await _asked(scenario, job, bench, repeat)
+        if worker is None or (job.mode == "reroute" and job.change is not None):
+            return await _asked(scenario, job, worker, repeat)
         tried = _live if job.mode == "live" else _replayed
-        return await tried(scenario, job, bench, cast("Worker", bench.worker), repeat)
+        return await tried(scenario, job, bench, worker, repeat)
     except EchelonError as error:
         return Tried(scenario=scenario, repeat=repeat, broken=str(error))
 
 
-async def _asked(scenario: Scenario, job: Job, bench: Bench, repeat: int) -> Tried:
-    """What a change would have come to."""
-    found = await asked(None if job.mode == "recorded" else bench.worker, scenario, change_of(job.change))
+def _team(job: Job, bench: Bench) -> Worker:
+    if bench.worker is None:
+        raise UsageError(f"mode {job.mode!r} needs a team: name one in the suite or with --team")
+    return bench.worker
+
+
+async def _asked(scenario: Scenario, job: Job, worker: Worker | None, repeat: int) -> Tried:
+    """What a change would have come to; without a team, another price."""
+    found = await asked(worker, scenario, change_of(job.change))
     return Tried(
         scenario=found.scenario,
         repeat=repeat,

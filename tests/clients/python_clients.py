@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable
 from importlib import import_module
 from typing import Any
 
@@ -22,8 +22,6 @@ PATIENCE = 20.0
 """Seconds that a check may take."""
 WELCOME = "You are welcome."
 QUESTION = "May this be paid?"
-
-Check = Callable[[], Awaitable[None]]
 
 
 async def gate(word: str) -> None:
@@ -48,213 +46,181 @@ async def called_off(work: Awaitable[object]) -> None:
     await gate("ended")
 
 
-def langchain() -> Sequence[Check]:
-    """`ChatOpenAI` of langchain-openai, by both wires."""
-    model_of = import_module("langchain_openai").ChatOpenAI
-    not_found = import_module("openai").NotFoundError
+async def refused(work: Awaitable[object], kind: type[Exception]) -> Any:
+    """The error by which something is refused."""
+    try:
+        await work
+    except kind as error:
+        return error
+    raise AssertionError("it was not refused")
 
-    def model(name: str, *, responses: bool = False) -> Any:
-        return model_of(
+
+async def joined(pieces: AsyncIterator[Any]) -> Any:
+    """Pieces of a message as one."""
+    whole: Any = await anext(pieces)
+    async for piece in pieces:
+        whole = whole + piece
+    return whole
+
+
+class LangChain:
+    """`ChatOpenAI` of langchain-openai, by both wires."""
+
+    def _model(self, name: str, wire: str = "chat") -> Any:
+        make = import_module("langchain_openai").ChatOpenAI
+        responses = wire == "responses"
+        return make(
             model=name, base_url=URL, api_key=KEY, max_retries=0, use_responses_api=responses, stream_usage=True
         )
 
-    async def a_chat_answers_with_usage() -> None:
-        said = await model("echo").ainvoke("Hello")
+    def _is_welcome(self, said: Any) -> None:
         assert said.text == WELCOME, said
         assert said.usage_metadata["total_tokens"] > 0
+
+    async def a_chat_answers_with_usage(self) -> None:
+        said = await self._model("echo").ainvoke("Hello")
+        self._is_welcome(said)
         assert said.response_metadata["finish_reason"] == "stop"
 
-    async def a_streamed_chat_answers_with_usage() -> None:
-        pieces = [piece async for piece in model("echo").astream("Hello")]
-        whole = sum(pieces[1:], pieces[0])
-        assert whole.text == WELCOME, whole
-        assert whole.usage_metadata["total_tokens"] > 0
-        assert whole.response_metadata["finish_reason"] == "stop"
+    async def a_streamed_chat_answers_with_usage(self) -> None:
+        said = await joined(self._model("echo").astream("Hello"))
+        self._is_welcome(said)
+        assert said.response_metadata["finish_reason"] == "stop"
 
-    async def a_response_answers_with_usage() -> None:
-        said = await model("echo", responses=True).ainvoke("Hello")
-        assert said.text == WELCOME, said
-        assert said.usage_metadata["total_tokens"] > 0
+    async def a_response_answers_with_usage(self) -> None:
+        self._is_welcome(await self._model("echo", "responses").ainvoke("Hello"))
 
-    async def a_streamed_response_answers_with_usage() -> None:
-        pieces = [piece async for piece in model("echo", responses=True).astream("Hello")]
-        whole = sum(pieces[1:], pieces[0])
-        assert whole.text == WELCOME, whole
-        assert whole.usage_metadata["total_tokens"] > 0
+    async def a_streamed_response_answers_with_usage(self) -> None:
+        self._is_welcome(await joined(self._model("echo", "responses").astream("Hello")))
 
-    async def an_unknown_model_is_not_found() -> None:
-        try:
-            await model("nobody").ainvoke("Hello")
-        except not_found as error:
-            assert error.code == "model_not_found", error
-        else:
-            raise AssertionError("it was not refused")
+    async def an_unknown_model_is_not_found(self) -> None:
+        error = await refused(self._model("nobody").ainvoke("Hello"), import_module("openai").NotFoundError)
+        assert error.code == "model_not_found", error
 
-    async def a_stream_that_is_called_off_ends_the_run() -> None:
-        async def read() -> None:
-            async for _ in model("gate").astream("Hello"):
-                pass
+    async def a_stream_that_is_called_off_ends_the_run(self) -> None:
+        await called_off(joined(self._model("gate").astream("Hello")))
 
-        await called_off(read())
+    async def a_call_that_is_called_off_ends_the_run(self) -> None:
+        await called_off(self._model("gate").ainvoke("Hello"))
 
-    async def a_call_that_is_called_off_ends_the_run() -> None:
-        await called_off(model("gate").ainvoke("Hello"))
-
-    async def an_approval_is_given_in_words() -> None:
+    async def an_approval_is_given_in_words(self) -> None:
         said = [("user", "Pay by LangChain.")]
-        asked = await model("asks").ainvoke(said)
+        asked = await self._model("asks").ainvoke(said)
         assert QUESTION in asked.text, asked
-        done = await model("asks").ainvoke([*said, ("assistant", asked.text), ("user", "yes")])
+        done = await self._model("asks").ainvoke([*said, ("assistant", asked.text), ("user", "yes")])
         assert QUESTION not in done.text, done
 
-    return [
-        a_chat_answers_with_usage,
-        a_streamed_chat_answers_with_usage,
-        a_response_answers_with_usage,
-        a_streamed_response_answers_with_usage,
-        an_unknown_model_is_not_found,
-        a_stream_that_is_called_off_ends_the_run,
-        a_call_that_is_called_off_ends_the_run,
-        an_approval_is_given_in_words,
-    ]
 
-
-def pydantic_ai() -> Sequence[Check]:
+class PydanticAI:
     """`Agent` of pydantic-ai-slim, by both wires."""
-    agent_of = import_module("pydantic_ai").Agent
-    provider_of = import_module("pydantic_ai.providers.openai").OpenAIProvider
-    wires = import_module("pydantic_ai.models.openai")
-    http_error = import_module("pydantic_ai.exceptions").ModelHTTPError
-    client = import_module("openai").AsyncOpenAI(base_url=URL, api_key=KEY, max_retries=0)
-    provider = provider_of(openai_client=client)
 
-    def agent(name: str, wire: str = "OpenAIChatModel", returns: type[Any] = str) -> Any:
-        return agent_of(getattr(wires, wire)(name, provider=provider), output_type=returns)
+    def __init__(self) -> None:
+        client = import_module("openai").AsyncOpenAI(base_url=URL, api_key=KEY, max_retries=0)
+        self._provider = import_module("pydantic_ai.providers.openai").OpenAIProvider(openai_client=client)
 
-    async def a_chat_answers_with_usage() -> None:
-        result = await agent("echo").run("Hello")
+    def _agent(self, name: str, wire: str = "OpenAIChatModel") -> Any:
+        model = getattr(import_module("pydantic_ai.models.openai"), wire)
+        return import_module("pydantic_ai").Agent(model(name, provider=self._provider))
+
+    async def _answers(self, agent: Any) -> None:
+        result = await agent.run("Hello")
         assert result.output == WELCOME, result
         assert result.usage.total_tokens > 0
 
-    async def a_streamed_chat_answers_with_usage() -> None:
-        async with agent("echo").run_stream("Hello") as stream:
+    async def _streams(self, agent: Any) -> None:
+        async with agent.run_stream("Hello") as stream:
             pieces = [piece async for piece in stream.stream_text(delta=True)]
             assert "".join(pieces) == WELCOME, pieces
             assert stream.usage.total_tokens > 0
 
-    async def a_response_answers_with_usage() -> None:
-        result = await agent("echo", "OpenAIResponsesModel").run("Hello")
-        assert result.output == WELCOME, result
-        assert result.usage.total_tokens > 0
+    async def a_chat_answers_with_usage(self) -> None:
+        await self._answers(self._agent("echo"))
 
-    async def a_streamed_response_answers_with_usage() -> None:
-        async with agent("echo", "OpenAIResponsesModel").run_stream("Hello") as stream:
-            pieces = [piece async for piece in stream.stream_text(delta=True)]
-            assert "".join(pieces) == WELCOME, pieces
-            assert stream.usage.total_tokens > 0
+    async def a_streamed_chat_answers_with_usage(self) -> None:
+        await self._streams(self._agent("echo"))
 
-    async def an_unknown_model_is_an_error_with_its_status() -> None:
-        try:
-            await agent("nobody").run("Hello")
-        except http_error as error:
-            assert error.status_code == 404, error
-        else:
-            raise AssertionError("it was not refused")
+    async def a_response_answers_with_usage(self) -> None:
+        await self._answers(self._agent("echo", "OpenAIResponsesModel"))
 
-    async def a_call_that_is_called_off_ends_the_run() -> None:
-        await called_off(agent("gate").run("Hello"))
+    async def a_streamed_response_answers_with_usage(self) -> None:
+        await self._streams(self._agent("echo", "OpenAIResponsesModel"))
 
-    async def an_approval_is_given_in_words() -> None:
-        asked = await agent("asks").run("Pay by Pydantic.")
+    async def an_unknown_model_is_an_error_with_its_status(self) -> None:
+        kind = import_module("pydantic_ai.exceptions").ModelHTTPError
+        error = await refused(self._agent("nobody").run("Hello"), kind)
+        assert error.status_code == 404, error
+
+    async def a_call_that_is_called_off_ends_the_run(self) -> None:
+        await called_off(self._agent("gate").run("Hello"))
+
+    async def an_approval_is_given_in_words(self) -> None:
+        asked = await self._agent("asks").run("Pay by Pydantic.")
         assert QUESTION in asked.output, asked
-        done = await agent("asks").run("yes", message_history=asked.all_messages())
+        done = await self._agent("asks").run("yes", message_history=asked.all_messages())
         assert QUESTION not in done.output, done
 
-    return [
-        a_chat_answers_with_usage,
-        a_streamed_chat_answers_with_usage,
-        a_response_answers_with_usage,
-        a_streamed_response_answers_with_usage,
-        an_unknown_model_is_an_error_with_its_status,
-        a_call_that_is_called_off_ends_the_run,
-        an_approval_is_given_in_words,
-    ]
 
-
-def openai_agents() -> Sequence[Check]:
+class OpenAIAgents:
     """`Agent` and `Runner` of openai-agents, by both wires."""
-    sdk: Any = import_module("agents")
-    openai: Any = import_module("openai")
-    client = openai.AsyncOpenAI(base_url=URL, api_key=KEY, max_retries=0)
-    sdk.set_tracing_disabled(disabled=True)
 
-    def agent(name: str, *, responses: bool = False) -> Any:
-        wire = sdk.OpenAIResponsesModel if responses else sdk.OpenAIChatCompletionsModel
-        return sdk.Agent(name="assistant", model=wire(model=name, openai_client=client))
+    def __init__(self) -> None:
+        self._sdk: Any = import_module("agents")
+        self._openai: Any = import_module("openai")
+        self._client = self._openai.AsyncOpenAI(base_url=URL, api_key=KEY, max_retries=0)
+        self._sdk.set_tracing_disabled(disabled=True)
 
-    async def a_chat_answers_with_usage() -> None:
-        result = await sdk.Runner.run(agent("echo"), "Hello")
-        assert result.final_output == WELCOME, result
-        assert result.context_wrapper.usage.total_tokens > 0
+    def _agent(self, name: str, wire: str = "OpenAIChatCompletionsModel") -> Any:
+        model = getattr(self._sdk, wire)(model=name, openai_client=self._client)
+        return self._sdk.Agent(name="assistant", model=model)
 
-    async def a_response_answers_with_usage() -> None:
-        result = await sdk.Runner.run(agent("echo", responses=True), "Hello")
-        assert result.final_output == WELCOME, result
-        assert result.context_wrapper.usage.total_tokens > 0
-
-    async def streamed(agent: Any) -> Any:
-        result = sdk.Runner.run_streamed(agent, "Hello")
+    async def _streamed(self, agent: Any) -> Any:
+        result = self._sdk.Runner.run_streamed(agent, "Hello")
         async for _ in result.stream_events():
             pass
         return result
 
-    async def a_streamed_chat_answers() -> None:
-        assert (await streamed(agent("echo"))).final_output == WELCOME
-
-    async def a_streamed_response_answers_with_usage() -> None:
-        result = await streamed(agent("echo", responses=True))
-        assert result.final_output == WELCOME
+    def _is_welcome(self, result: Any) -> None:
+        assert result.final_output == WELCOME, result
         assert result.context_wrapper.usage.total_tokens > 0
 
-    async def an_unknown_model_is_not_found() -> None:
-        try:
-            await sdk.Runner.run(agent("nobody"), "Hello")
-        except openai.NotFoundError as error:
-            assert error.code == "model_not_found", error
-        else:
-            raise AssertionError("it was not refused")
+    async def a_chat_answers_with_usage(self) -> None:
+        self._is_welcome(await self._sdk.Runner.run(self._agent("echo"), "Hello"))
 
-    async def a_call_that_is_called_off_ends_the_run() -> None:
-        await called_off(sdk.Runner.run(agent("gate"), "Hello"))
+    async def a_response_answers_with_usage(self) -> None:
+        self._is_welcome(await self._sdk.Runner.run(self._agent("echo", "OpenAIResponsesModel"), "Hello"))
 
-    async def an_approval_is_given_in_words() -> None:
-        asked = await sdk.Runner.run(agent("asks"), "Pay by agents.")
+    async def a_streamed_chat_answers(self) -> None:
+        assert (await self._streamed(self._agent("echo"))).final_output == WELCOME
+
+    async def a_streamed_response_answers_with_usage(self) -> None:
+        self._is_welcome(await self._streamed(self._agent("echo", "OpenAIResponsesModel")))
+
+    async def an_unknown_model_is_not_found(self) -> None:
+        error = await refused(self._sdk.Runner.run(self._agent("nobody"), "Hello"), self._openai.NotFoundError)
+        assert error.code == "model_not_found", error
+
+    async def a_call_that_is_called_off_ends_the_run(self) -> None:
+        await called_off(self._sdk.Runner.run(self._agent("gate"), "Hello"))
+
+    async def an_approval_is_given_in_words(self) -> None:
+        asked = await self._sdk.Runner.run(self._agent("asks"), "Pay by agents.")
         assert QUESTION in asked.final_output, asked
         said = [*asked.to_input_list(), {"role": "user", "content": "yes"}]
-        done = await sdk.Runner.run(agent("asks"), said)
+        done = await self._sdk.Runner.run(self._agent("asks"), said)
         assert QUESTION not in done.final_output, done
 
-    return [
-        a_chat_answers_with_usage,
-        a_response_answers_with_usage,
-        a_streamed_chat_answers,
-        a_streamed_response_answers_with_usage,
-        an_unknown_model_is_not_found,
-        a_call_that_is_called_off_ends_the_run,
-        an_approval_is_given_in_words,
-    ]
 
-
-PROGRAMS = {"langchain": langchain, "pydantic_ai": pydantic_ai, "openai_agents": openai_agents}
+PROGRAMS = {"langchain": LangChain, "pydantic_ai": PydanticAI, "openai_agents": OpenAIAgents}
 
 
 async def all_of(name: str) -> bool:
-    """Make the checks of a program, one after the other; whether all went well."""
+    """Make the checks of a program, one after the other, each in a few seconds; whether all went well."""
+    program = PROGRAMS[name]()
     well = True
-    for check in PROGRAMS[name]():
-        told = check.__name__.replace("_", " ")
+    for check in [check for check in vars(type(program)) if not check.startswith("_")]:
+        told = check.replace("_", " ")
         try:
-            await asyncio.wait_for(check(), PATIENCE)
+            await asyncio.wait_for(getattr(program, check)(), PATIENCE)
         except Exception as error:
             well = False
             sys.stdout.write(f"FAIL {told}: {type(error).__name__} {(str(error).splitlines() or [''])[0]}\n")

@@ -33,16 +33,14 @@ from ..programs.naive_openai import Naive
 
 HERE = Path(__file__).resolve().parent
 READY = Path(os.environ.get("ECHELON_CLIENTS", HERE.parent.parent / ".clients"))
-"""Where `make clients` puts node, the packages of `package.json`, and an environment with those of `requirements.txt`."""
+"""Where `make clients` puts node, the packages of `package.json`, and a venv with those of `requirements.txt`."""
 NODE = READY / "node_modules" / ".bin" / "node"
 PYTHON = READY / "venv" / "bin" / "python"
 SECONDS = 120.0
 """That a program may take; a check gives up after 20."""
 
 pytestmark = [
-    pytest.mark.skipif(
-        not NODE.exists() or not PYTHON.exists(), reason="no clients here: `make clients` prepares them"
-    ),
+    pytest.mark.skipif(not (NODE.exists() and PYTHON.exists()), reason="no clients here: `make clients` prepares them"),
     pytest.mark.timeout(SECONDS * 2),
 ]
 

@@ -74,18 +74,37 @@ def _asks(field: Field) -> bool:
 
 
 def _object(field: Field, name: str, given: Given, faults: Faults) -> Json | _Missing:
-    within = f"{name}/"
-    if (field.nullable or not field.required) and not any(
-        text for key, text in given.items() if key.startswith(within) and not key.endswith(COUNT)
-    ):
+    if (field.nullable or not field.required) and not _is_touched(field, name, given):
         return _absent(field)
     parts = {key: _read(one, below(name, key), given, faults) for key, one in field.fields}
     return {key: value for key, value in parts.items() if not isinstance(value, _Missing)}
 
 
-def _list(field: Field, name: str, given: Given, faults: Faults) -> Json | _Missing:
+def _is_touched(field: Field, name: str, given: Given) -> bool:
+    """Whether anything stands in a field that an empty form would not hold."""
+    text = given.get(name, "").strip()
+    match field.kind:
+        case "object":
+            return any(_is_touched(one, below(name, key), given) for key, one in field.fields)
+        case "list":
+            item = field.item or Field(kind="json")
+            return any(_is_touched(item, f"{name}/{i}", given) for i in range(_count(name, given)))
+        case "yes_no" if not _asks(field):
+            return (name in given) != (field.default is True)
+        case "text":
+            return text not in ("", field.default)
+        case _:
+            return len(field.choices) != 1 and text not in ("", json_of(field.default))
+
+
+def _count(name: str, given: Given) -> int:
+    """How many elements a form says that a list has."""
     told = given.get(f"{name}{COUNT}", "0")
-    count = min(int(told), MOST_ITEMS) if re.fullmatch(r"[0-9]{1,4}", told) else 0
+    return min(int(told), MOST_ITEMS) if re.fullmatch(r"[0-9]{1,4}", told) else 0
+
+
+def _list(field: Field, name: str, given: Given, faults: Faults) -> Json | _Missing:
+    count = _count(name, given)
     if not count and (field.nullable or not field.required):
         return _absent(field)
     item = field.item or Field(kind="json")

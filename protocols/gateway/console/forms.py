@@ -77,6 +77,8 @@ class _Form:
         self._faults = faults
         self._focus = focus
         self._within = within
+        self._spare = 0
+        """Within how many parts that may be left empty."""
 
     def any(self, field: Field, name: str, label: str, value: Json) -> Html:
         """A field with its label, and what is wrong with it."""
@@ -95,7 +97,7 @@ class _Form:
             "name": name,
             "aria_describedby": " ".join(about) or None,
             "aria_invalid": "true" if fault else None,
-            "autofocus": name == self._focus,
+            "autofocus": self._begins(name),
         }
         optional = tag("span", " optional", class_="dim") if not field.required or field.nullable else ""
         is_box = field.kind == "yes_no" and not (field.nullable or (not field.required and field.default is None))
@@ -112,9 +114,16 @@ class _Form:
             class_="box" if is_box else "field",
         )
 
+    def _begins(self, name: str) -> bool:
+        """Whether this is the first field of the part to begin with."""
+        if not self._focus or not f"{name}/".startswith(f"{self._focus}/"):
+            return False
+        self._focus = ""
+        return True
+
     def _entry(self, field: Field, value: Json, rules: Mapping[str, Value], *, is_box: bool) -> Html:
         text = "" if value is None else value if isinstance(value, str) else json_of(value)
-        required = field.required and not field.nullable
+        required = field.required and not field.nullable and not self._spare
         if is_box:
             return tag("input", type="checkbox", value="yes", checked=value is True, **rules)
         match field.kind:
@@ -139,10 +148,13 @@ class _Form:
 
     def _object(self, field: Field, name: str, label: str, value: Json) -> Html:
         known = members(value)
+        is_spare = field.nullable or not field.required
+        self._spare += is_spare
         inside = [self.any(one, below(name, key), key.replace("_", " "), known.get(key)) for key, one in field.fields]
+        self._spare -= is_spare
         if name == ROOT:
             return joined(inside)
-        optional = " (optional: leave it empty)" if field.nullable or not field.required else ""
+        optional = " (optional: leave it empty)" if is_spare else ""
         note = tag("p", field.note, class_="note") if field.note else ""
         return tag(
             "fieldset",
@@ -156,14 +168,14 @@ class _Form:
     def _list(self, field: Field, name: str, label: str, value: Json) -> Html:
         values = elements(value)
         item, said = field.item or Field(kind="json"), label or field.title or "list"
-        rows = (
+        rows = [
             tag(
                 "li",
                 self.any(item, f"{name}/{i}", f"{said} {i + 1}", one),
                 _button("drop", f"{name}/{i}", "Remove", f"Remove {said} {i + 1}"),
             )
             for i, one in enumerate(values)
-        )
+        ]
         return tag(
             "fieldset",
             tag("legend", said),

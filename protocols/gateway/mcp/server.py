@@ -13,7 +13,7 @@ import importlib.metadata
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from pydantic import ValidationError
@@ -52,7 +52,7 @@ class Terms:
 
     whose: Callable[[Context], str]
     """Who sent a request, as authenticated."""
-    secrets: Sequence[str]
+    secrets: Sequence[str] = field(repr=False)
     """Keys of those who may ask, the first of which seals."""
     disconnect: Disconnect = "cancel"
     """What becomes of a run whose call is cancelled."""
