@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from pydantic import ValidationError
 
-from ..protocols.a2a import USAGE, WORKING, Wire, whole
+from ..protocols.a2a import USAGE, WORKING, Wire, parsed, wire_of
 from ..protocols.errors import EchelonError, MissingExtraError, UsageError
 from ..protocols.messages import Json, Message, Usage
 from .mcp_session import Address, RefusedError, UnansweredError, UnreachableError
@@ -65,10 +65,9 @@ class Peer:
             UsageError: it may not be reached.
         """
         from a2a.types.a2a_pb2 import SendMessageRequest
-        from google.protobuf.json_format import ParseDict
 
         whole_request = {"message": dict(message), "configuration": {"returnImmediately": True}}
-        request = ParseDict(whole_request, SendMessageRequest())
+        request = parsed(whole_request, SendMessageRequest)
         async with self._client(trace) as client:
             async for response in client.send_message(request):
                 if response.HasField("task"):
@@ -93,8 +92,6 @@ class Peer:
         try:
             import httpx
             from a2a.client import ClientConfig, ClientFactory
-            from a2a.utils.errors import A2AError
-            from google.protobuf.json_format import ParseError
         except ImportError as error:
             raise MissingExtraError("remote agents", "a2a") from error
         headers = {**self._address.headers, "traceparent": trace, "accept-encoding": "identity"}
@@ -103,7 +100,9 @@ class Peer:
             async with httpx.AsyncClient(transport=transport, headers=headers, timeout=SECONDS) as http:
                 card = await self._read_card(http)
                 yield ClientFactory(ClientConfig(httpx_client=http, streaming=False)).create(card)
-        except (A2AError, ParseError, ValueError) as error:
+        except EchelonError:
+            raise
+        except Exception as error:  # whatever the SDK makes of an answer
             raise _reason(error) from error
 
     async def _read_card(self, http: httpx.AsyncClient) -> pb.AgentCard:
@@ -145,12 +144,11 @@ class Peer:
 def snapshot_of(task: pb.Task) -> Snapshot:
     """A task as plain values."""
     from a2a.types.a2a_pb2 import TaskState
-    from google.protobuf.json_format import MessageToDict
 
     parts = [part for artifact in task.artifacts for part in artifact.parts] or list(task.status.message.parts)
-    told = MessageToDict(task.metadata).get(USAGE)
+    told = wire_of(task.metadata).get(USAGE)
     try:
-        usage = None if told is None else Usage.model_validate(whole(told))
+        usage = None if told is None else Usage.model_validate(told)
     except ValidationError:
         usage = None
     name = TaskState.Name(task.status.state)
@@ -164,9 +162,8 @@ def snapshot_of(task: pb.Task) -> Snapshot:
 
 
 def _parts(parts: Sequence[pb.Part] | Any) -> tuple[Json, ...]:
-    from google.protobuf.json_format import MessageToDict
 
-    return tuple(whole(MessageToDict(part)) for part in parts)
+    return tuple(wire_of(part) for part in parts)
 
 
 def _reason(error: Exception) -> EchelonError:

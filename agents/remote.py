@@ -307,7 +307,7 @@ class Asked:
     def _structured(cls, question: Json, whose: Wire, lead: str) -> Asked | None:
         match question:
             case {"question": str(known), "prompt": str(prompt), "asks": str(kind), **rest}:
-                asks = "report" if kind == "report" else "approval"
+                asks: Literal["approval", "report"] = "report" if kind == "report" else "approval"
                 return cls(
                     prompt=f"{lead}: {visible(prompt)[:MOST_ASKED]}",
                     subject={**whose, "of": visible_json(rest.get("subject"))},

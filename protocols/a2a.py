@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Final, TypeAlias, cast
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final, TypeAlias, TypeVar, cast
 
 from .messages import Json
+
+P = TypeVar("P")
 
 Wire: TypeAlias = Mapping[str, Json]
 """A message of the protocol, in its JSON."""
@@ -51,3 +53,18 @@ def text_part(text: str) -> Wire:
 def data_part(value: Json, kind: str = JSON) -> Wire:
     """JSON."""
     return {"data": value, "mediaType": kind}
+
+
+def parsed(value: Wire, kind: Callable[[], P]) -> P:
+    """A message's JSON as one of the SDK's messages."""
+    from google.protobuf.json_format import ParseDict  # type: ignore[import-untyped] # protobuf has no types
+
+    made: Any = ParseDict(dict(value), cast("Any", kind()))
+    return cast("P", made)
+
+
+def wire_of(message: Any) -> Mapping[str, Json]:
+    """One of the SDK's messages as JSON, with whole numbers as such."""
+    from google.protobuf.json_format import MessageToDict
+
+    return cast("Mapping[str, Json]", whole(MessageToDict(message)))

@@ -20,8 +20,8 @@ from a2a.utils.errors import (
     TaskNotFoundError,
     UnsupportedOperationError,
 )
-from google.protobuf.json_format import MessageToDict, ParseDict
 
+from echelon.protocols.a2a import Wire, parsed, wire_of
 from echelon.protocols.messages import Done
 
 from .builders import Number, double
@@ -58,7 +58,7 @@ def message(*parts: Any, **fields: Any) -> pb.SendMessageRequest:
     said = [{"text": one} if isinstance(one, str) else {"data": one} for one in parts]
     configuration = fields.pop("configuration", {})
     whole = {"messageId": "m-1", "role": "ROLE_USER", "parts": said} | fields
-    return ParseDict({"message": whole, "configuration": configuration}, pb.SendMessageRequest())
+    return parsed({"message": whole, "configuration": configuration}, pb.SendMessageRequest)
 
 
 async def sent(client: Client, request: pb.SendMessageRequest) -> pb.Task:
@@ -67,9 +67,9 @@ async def sent(client: Client, request: pb.SendMessageRequest) -> pb.Task:
     return response.task
 
 
-async def streamed(events: AsyncIterator[pb.StreamResponse]) -> list[dict[str, Any]]:
+async def streamed(events: AsyncIterator[pb.StreamResponse]) -> list[Wire]:
     """Read a stream to its end, as JSON."""
-    return [MessageToDict(one) async for one in events]
+    return [wire_of(one) async for one in events]
 
 
 def texts(task: pb.Task) -> list[str]:
@@ -103,8 +103,8 @@ async def test_a_task_is_given_as_data_and_comes_back_as_text_and_data(place: Pl
         assert task.status.state == STATE.TASK_STATE_COMPLETED
         (artifact,) = task.artifacts
         assert "42" in artifact.parts[0].text
-        assert MessageToDict(artifact.parts[1].data) == {"n": 42}
-        assert MessageToDict(task.metadata)["echelon/usage"]["calls"] == 0
+        assert wire_of(artifact.parts[1].data) == {"n": 42}
+        assert wire_of(task.metadata)["echelon/usage"]["calls"] == 0
         assert [one.role for one in task.history] == [pb.Role.ROLE_USER, pb.Role.ROLE_AGENT]
         short = await a2a.get_task(pb.GetTaskRequest(id=task.id, history_length=1))
         assert [one.role for one in short.history] == [pb.Role.ROLE_AGENT]
@@ -148,7 +148,7 @@ async def test_a_person_is_asked_and_answers_in_the_same_task(place: Place, tmp_
     async with plugged(place, tmp_path, desk(paid)) as plug, client(plug, "desk") as a2a:
         task = await sent(a2a, message({"iban": "X", "cents": 5}))
         assert task.status.state == STATE.TASK_STATE_INPUT_REQUIRED
-        asks = MessageToDict(task.status.message)["parts"]
+        asks = wire_of(task.status.message)["parts"]
         assert "May this be paid?" in asks[0]["text"]
         assert asks[1]["data"][0]["subject"] == {"iban": "X", "cents": 5}
         unsure = await sent(a2a, message("perhaps", messageId="m-2", taskId=task.id))
@@ -185,16 +185,16 @@ async def test_a_report_is_given_as_data(place: Place, tmp_path: Path) -> None:
             await sent(a2a, message({"n": "x"}, messageId="m-2", taskId=task.id))
         task = await sent(a2a, message({"n": 7}, messageId="m-3", taskId=task.id))
         assert task.status.state == STATE.TASK_STATE_COMPLETED
-        assert MessageToDict(task.artifacts[0].parts[1].data) == {"n": 7}
+        assert wire_of(task.artifacts[0].parts[1].data) == {"n": 7}
 
 
 async def test_a_stream_tells_the_task_its_progress_and_the_output_in_pieces(place: Place, tmp_path: Path) -> None:
     """The task first, its last state last."""
     gate = Waiting()
     async with plugged(place, tmp_path, gate.agent) as plug, client(plug, "gate", streaming=True) as a2a:
-        events: list[dict[str, Any]] = []
+        events: list[Wire] = []
         async for one in a2a.send_message(message("go")):
-            events.append(MessageToDict(one))
+            events.append(wire_of(one))
             if len(events) == 2:
                 gate.opened.set()
     kinds = [next(iter(one)) for one in events]
@@ -214,9 +214,9 @@ async def test_a_stream_ends_where_a_person_is_asked_and_a_subscriber_stays(plac
         assert lines[-1]["state"] == "TASK_STATE_INPUT_REQUIRED"
         assert any("plan:" in one["message"]["parts"][0]["text"] for one in lines)
         run = events[0]["task"]["id"]
-        told: list[dict[str, Any]] = []
+        told: list[Wire] = []
         async for one in a2a.subscribe(pb.SubscribeToTaskRequest(id=run)):
-            told.append(MessageToDict(one))
+            told.append(wire_of(one))
             if len(told) == 1:
                 (question,) = (await plug.host.standing(run)).questions
                 await plug.host.answer(run, question.id, approved=True, by="ada")

@@ -311,6 +311,7 @@ async def test_the_command_speaks_over_its_pipes_and_nothing_else_does(tmp_path:
     with anyio.fail_after(30.0):
         async with spawn_agent_process(window, *command, env=env, cwd=tmp_path) as (editor, process):
             told = await editor.initialize(protocol_version=acp.PROTOCOL_VERSION)
+            assert told.agent_info is not None
             assert (told.protocol_version, told.agent_info.title) == (1, "team")
             assert await said(editor, await begun(editor), "hello") == "end_turn"
             assert window.text == "HELLO"

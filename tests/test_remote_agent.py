@@ -236,15 +236,16 @@ class Other:
         """Its card, which names an address of its own, or one elsewhere."""
         url = self.elsewhere or f"http://{request.headers['host']}/rpc"
         interface = {"url": url, "protocolBinding": "JSONRPC", "protocolVersion": "1.0"}
-        modes = {"defaultInputModes": ["text/plain"], "defaultOutputModes": ["text/plain"]}
-        whole: dict[str, Json] = {
+        return JSONResponse({
             "name": "other",
             "description": "d",
             "version": "1",
             "skills": [],
             "capabilities": {},
-        } | modes
-        return JSONResponse(whole | {"supportedInterfaces": [interface]})
+            "defaultInputModes": ["text/plain"],
+            "defaultOutputModes": ["text/plain"],
+            "supportedInterfaces": [interface],
+        })  # fmt: skip
 
     async def rpc(self, request: Request) -> Response:
         """Take a message."""

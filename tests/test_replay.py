@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
-import random
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import anyio
@@ -23,10 +20,9 @@ from echelon.evals.replay.canonical import canonical, same
 from echelon.evals.replay.modes import Structural
 from echelon.evals.replay.replay import replay
 from echelon.evals.replay.result import ReplayError
-from echelon.evals.scenarios.plain import is_list, is_object
 from echelon.evals.scenarios.recording import scenario_from
 from echelon.evals.scenarios.redaction import Redactor
-from echelon.evals.virtual import VirtualClock, VirtualLoop, in_virtual_time
+from echelon.evals.virtual import in_virtual_time
 from echelon.protocols.contracts import Context, Worker
 from echelon.protocols.conversation import Head, Prompt, Request, UserMessage
 from echelon.protocols.errors import MissError
@@ -34,14 +30,13 @@ from echelon.protocols.events import EffectStarted
 from echelon.protocols.messages import Budget, Failed, Failure, Json, Message
 from echelon.protocols.prices import Rates
 from echelon.supervisor.planners.workflow import Handle, Workflow
-from echelon.supervisor.runs import Entry, MemoryJournal, Settings, run
+from echelon.supervisor.runs import Entry, Settings, run
 from echelon.supervisor.supervisor import Supervisor
 
 from .builders import Number, Text, of_type
-from .recordings import ORDER, RUN, SCREEN, Shop, recorded, replayed, scenario, to_the_end
+from .recordings import ORDER, SCREEN, Shop, recorded, replayed, scenario
 
-STORE = MemoryJournal()
-SHOP = recorded(Shop().team, ORDER, store=STORE)
+SHOP = recorded(Shop().team, ORDER)
 """23 calls of models, tools and functions, one of them tried twice; and a person."""
 EDITED = SCREEN.replace("rating", "reviews")
 
@@ -358,43 +353,6 @@ def test_a_team_that_takes_other_tasks_cannot_be_tried() -> None:
     found = replayed(answering(), scenario(SHOP.entries))
     assert found.error.startswith("scenario 'one' cannot be replayed: ShapeError: expected Ask: ")
     assert found.entries == ()
-
-
-def crash_points() -> list[int]:
-    """Draw places in the journal of the shop, and take those where a payment is under way."""
-    points = random.Random(7).sample(range(2, len(SHOP.entries)), 10)
-    return points + [i for i, event in enumerate(SHOP.events, 1) if isinstance(event, EffectStarted) and event.writes]
-
-
-def without_costs(value: Json) -> Json:
-    """Leave out what a crash puts on the bill."""
-    if is_object(value):
-        return {key: without_costs(inner) for key, inner in value.items() if key != "usage"}
-    return [without_costs(inner) for inner in value] if is_list(value) else value
-
-
-@pytest.mark.parametrize("truth", [True, False])
-def test_a_run_that_crashed_and_was_resumed_replays_as_one_that_did_not(*, truth: bool) -> None:
-    """Starts that stand there twice, and a payment of which a person said whether it was done."""
-    for point in crash_points():
-        outcome = in_virtual_time(partial(crashed, point, truth=truth))
-        shop = Shop()
-        found = replayed(shop.team, scenario(outcome.entries)).check()
-        assert (shop.deeds, shop.touched) == ([], [])
-        assert without_costs(canonical(found.entries)) == without_costs(canonical(outcome.entries)), point
-
-
-async def crashed(point: int, *, truth: bool) -> Any:
-    """Lose everything after the first so many events of the shop, and resume."""
-    store, loop = MemoryJournal(), asyncio.get_running_loop()
-    records = await STORE.read(RUN)
-    await store.append(records[:point], "running")
-    if any(event.type == "parked" for event in SHOP.events[:point]):
-        for key, body in await STORE.take(RUN):
-            await store.put(RUN, key, body)
-    assert isinstance(loop, VirtualLoop)
-    settings = Settings(clock=VirtualClock(loop))
-    return await to_the_end(store, Shop().team, ORDER, lambda one: one.asks != "in_doubt" or truth, settings=settings)
 
 
 @pytest.mark.parametrize("seed", range(4))

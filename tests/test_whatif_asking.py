@@ -390,3 +390,29 @@ def test_calls_without_tokens_cannot_be_priced_again() -> None:
 def test_of_what_was_assumed_to_be_spent_the_same_share_is() -> None:
     usage = Usage(calls=2, input=1_000_000, usd=4.0, usd_assumed=1.0, usd_reported=3.5)
     assert priced(usage, Rates(input=8.0, output=0.0)) == Usage(calls=2, input=1_000_000, usd=8.0, usd_assumed=2.0)
+
+
+def test_an_agent_that_nobody_leads_is_asked_too() -> None:
+    """Its requests are those that were recorded, or nothing is known of it."""
+    alone = agent("quick")
+    scenario = Scenario.from_run(recorded(alone, Question(n=2)), alone, name="alone")
+    same = measured(scenario, team=alone)
+    assert (same.status, same.seconds, same.usage.calls) == ("delivered", 1.0, 1)
+    for said in ("instructions:quick=Answer kindly.", "model:quick=tiny"):
+        assert measured(scenario, said, team=alone).state == "unevaluable"
+
+
+def test_a_pinned_step_of_a_nested_team_is_named_by_its_path() -> None:
+    """The root's step of the same id is not meant."""
+
+    def team() -> Supervisor[Question, Answer]:
+        inner = desk(router("quick"), name="inner")
+        return desk(router("inner"), [inner, agent("quick")], name="outer")
+
+    plain = asked_desk(3, team=team())
+    known = arm(plain, "careful", step="/routed/routed")
+    scenario = asked_desk(3, team=team(), arms=[known])
+    found = measured(scenario, "route:routed/routed=careful", team=team())
+    assert chosen(found) == ["inner", "careful on careful-1"]
+    assert (found.success, found.coverage) == ("yes", Coverage(exact=2))
+    assert chosen(measured(scenario, "route:routed=quick", team=team())) == []

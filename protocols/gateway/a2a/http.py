@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import quote
 
+from ...a2a import parsed
 from ...errors import MissingExtraError
 from ..asgi import Receive, Scope, Send, answer, as_body, header_of
 from ..mcp.http import as_json_rpc
@@ -62,11 +63,10 @@ class CardPage:
         """Give the card, with the fields of earlier versions beside those of this one."""
         from a2a.server.request_handlers.response_helpers import agent_card_to_dict
         from a2a.types.a2a_pb2 import AgentCard
-        from google.protobuf.json_format import ParseDict
 
         url = f"{scope.get('scheme', 'http')}://{header_of(scope, 'host')}{PREFIX}/{quote(self._team)}"
         card = card_of(self._team, self._runs.teams[self._team], url)
-        whole = agent_card_to_dict(ParseDict(dict(card), AgentCard()))
+        whole = agent_card_to_dict(parsed(card, AgentCard))
         await answer(send, 200, as_body(whole), "application/json")
 
 

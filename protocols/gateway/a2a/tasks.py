@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import anyio
 
-from ...a2a import OVER, Wire
+from ...a2a import OVER, Wire, parsed, wire_of
 from ...errors import AnswerError, UnknownRunError
 from ...events import Answered
 from ...messages import Json
@@ -33,7 +33,6 @@ from .task import SURFACE, asked, context_of, state_of, task_of
 if TYPE_CHECKING:
     from a2a.server.context import ServerCallContext as Context
     from a2a.types import a2a_pb2 as pb
-    from google.protobuf.message import Message as Proto
 
 SCOPE = "scope"
 """Key of a call's state under which its ASGI scope stands."""
@@ -80,7 +79,7 @@ class Tasks:
                 await follow(self._runs, place.run, place.after, quietly)
             limit = params.configuration.history_length
             wanted = limit if params.configuration.HasField("history_length") else None
-            return _as(Task, await self._task(place, wanted))
+            return parsed(await self._task(place, wanted), Task)
 
     async def on_message_send_stream(self, params: pb.SendMessageRequest, context: Context) -> AsyncGenerator[Any]:
         """The same as a stream: the task, then what happens, until it is over or needs input."""
@@ -119,7 +118,7 @@ class Tasks:
         with as_faults():
             stands = await self._own(params.id, _scope(context))
             wanted = params.history_length if params.HasField("history_length") else None
-            return _as(Task, await self._task(Place(stands.run), wanted))
+            return parsed(await self._task(Place(stands.run), wanted), Task)
 
     async def on_list_tasks(self, params: pb.ListTasksRequest, context: Context) -> pb.ListTasksResponse:
         """The caller's tasks, the most recently changed first."""
@@ -138,7 +137,7 @@ class Tasks:
             begin = _page(params.page_token)
             more = str(begin + size) if begin + size < len(tasks) else ""
             page = {"tasks": tasks[begin : begin + size], "totalSize": len(tasks)}
-            return _as(ListTasksResponse, {**page, "pageSize": size, "nextPageToken": more})
+            return parsed({**page, "pageSize": size, "nextPageToken": more}, ListTasksResponse)
 
     async def on_cancel_task(self, params: pb.CancelTaskRequest, context: Context) -> pb.Task:
         """Call a task off; nothing of it is under way any more when this returns."""
@@ -150,7 +149,7 @@ class Tasks:
             if stands.status not in ("running", "waiting"):
                 raise TaskNotCancelableError("The task is over; it cannot be called off any more.")
             await self._runs.cancel(stands.run, reason=f"called off by {stands.principal}")
-            return _as(Task, await self._task(Place(stands.run), None))
+            return parsed(await self._task(Place(stands.run), None), Task)
 
     async def on_create_task_push_notification_config(self, params: Any, context: Context) -> NoReturn:
         """Refuse: nothing is sent to addresses that a client names."""
@@ -177,11 +176,10 @@ class Tasks:
     async def _place(self, params: pb.SendMessageRequest, context: Context) -> Place:
         """Where the answer to a message will stand: in a new task, or in one that it answers."""
         from a2a.utils.errors import InvalidParamsError
-        from google.protobuf.json_format import MessageToDict
 
         scope = _scope(context)
         _check(params)
-        message: Wire = MessageToDict(params.message)
+        message = wire_of(params.message)
         if params.message.task_id:
             place = await self._answered(message, await self._own(params.message.task_id, scope))
         elif len(params.message.context_id) > MOST_CONTEXT:
@@ -312,17 +310,9 @@ def _scope(context: Context) -> Scope:
     return scope
 
 
-def _as(kind: type[Any], value: Wire) -> Any:
-    """The protocol's JSON as the SDK's message."""
-    from google.protobuf.json_format import ParseDict
-
-    made: Proto = ParseDict(dict(value), kind())
-    return made
-
-
 def _event(update: Wire) -> Any:
     """One event of a stream as the SDK's."""
     from a2a.types.a2a_pb2 import StreamResponse
 
-    response = _as(StreamResponse, update)
+    response: Any = parsed(update, StreamResponse)
     return getattr(response, response.WhichOneof("payload"))
