@@ -23,7 +23,7 @@ EchelonError
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -31,7 +31,17 @@ if TYPE_CHECKING:
 
 
 class EchelonError(Exception):
-    """Root of all errors that Echelon raises."""
+    """Root of all errors that Echelon raises; crosses from one process to another as it is."""
+
+    def __reduce__(self) -> tuple[Callable[..., EchelonError], tuple[object, ...]]:
+        return _as_it_was, (type(self), self.args, self.__dict__)
+
+
+def _as_it_was(kind: type[EchelonError], args: tuple[object, ...], state: dict[str, object]) -> EchelonError:
+    error = kind.__new__(kind, *args)
+    error.args = args
+    error.__dict__.update(state)
+    return error
 
 
 class UsageError(EchelonError):

@@ -21,11 +21,10 @@ from pydantic_core import from_json, to_json, to_jsonable_python
 from ..protocols.asking import ask_models
 from ..protocols.contracts import Card, Context, Model, Worker
 from ..protocols.conversation import Head, OutputCard, Prompt, UserMessage, digest_of
-from ..protocols.dialogue import unfenced
 from ..protocols.errors import ShapeError
 from ..protocols.events import Delegated, Happened, Reported
 from ..protocols.gateway.conversation import Conversation, Said
-from ..protocols.gateway.intake import fields_in, properties_of, required_of, task_in, types_of
+from ..protocols.gateway.intake import as_json_text, fields_in, properties_of, required_of, task_in, types_of
 from ..protocols.messages import Done, Failed, Failure, Handoff, In, Json, Message, Out, Report
 from ..protocols.once import once
 from ..protocols.shapes import Shape
@@ -222,7 +221,7 @@ def wanted(accepts: Shape, faults: Sequence[str]) -> str:
 def _fields(text: str, accepts: Shape) -> dict[str, Json]:
     """The fields that a text names: a JSON object's, or by lines."""
     try:
-        value: Json = from_json(unfenced(text))
+        value: Json = from_json(as_json_text(text))
     except ValueError:
         value = None
     if isinstance(value, dict):

@@ -161,6 +161,7 @@ async def test_a_person_is_asked_and_answers_in_the_same_task(place: Place, tmp_
         ended = await sent(a2a, message(answer, messageId="m-3", taskId=task.id))
         assert ended.status.state == STATE.TASK_STATE_COMPLETED
         assert texts(ended) == ["paid 5"]
+        assert (await sent(a2a, message(answer, messageId="m-3", taskId=task.id))).id == task.id
         with pytest.raises(UnsupportedOperationError, match="takes no message any more"):
             await sent(a2a, message("yes", messageId="m-4", taskId=task.id))
     assert [one.cents for one in paid] == [5]
@@ -234,8 +235,12 @@ async def test_a_cancelled_task_leaves_no_model_call_under_way(place: Place, tmp
         task = await sent(a2a, message("go", configuration={"returnImmediately": True}))
         assert task.status.state in (STATE.TASK_STATE_SUBMITTED, STATE.TASK_STATE_WORKING)
         await gate.begun.wait()
+        with pytest.raises(UnsupportedOperationError, match="does not wait for a message"):
+            await sent(a2a, message("yes", messageId="m-2", taskId=task.id))
         ended = await a2a.cancel_task(pb.CancelTaskRequest(id=task.id))
         assert (ended.status.state, gate.under_way) == (STATE.TASK_STATE_CANCELED, 0)
+        with pytest.raises(UnsupportedOperationError, match="takes no message any more"):
+            await sent(a2a, message("yes", messageId="m-2", taskId=task.id))
         with pytest.raises(TaskNotCancelableError):
             await a2a.cancel_task(pb.CancelTaskRequest(id=task.id))
 
@@ -289,7 +294,18 @@ async def test_what_cannot_be_is_refused_clearly(place: Place, tmp_path: Path) -
             await sent(a2a, message({"n": "2"}))
         with pytest.raises(InvalidParamsError, match="parts"):
             await sent(a2a, message(parts=[]))
+        with pytest.raises(InvalidParamsError, match="at most 200 characters"):
+            await sent(a2a, message({"n": 1}, messageId="m" * 201))
         assert list(await plug.host.find()) == []
+
+
+async def test_a_text_file_belongs_to_what_is_said(place: Place, tmp_path: Path) -> None:
+    """And so does data beside words."""
+    file = {"raw": "cmVtZW1iZXIgbWU=", "mediaType": "text/plain", "filename": "notes.txt"}
+    async with plugged(place, tmp_path, echo()) as plug, client(plug, "echo") as a2a:
+        task = await sent(a2a, message(parts=[{"text": "Read."}, file, {"data": {"n": 1}}]))
+        assert "--- notes.txt ---\nremember me" in texts(task)[0]
+        assert '"n": 1' in texts(task)[0]
 
 
 async def test_a_failure_says_nothing_of_its_insides(place: Place, tmp_path: Path) -> None:

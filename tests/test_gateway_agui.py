@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -110,7 +111,7 @@ def text(events: Sequence[dict[str, Any]]) -> str:
 def state(events: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """The state after all changes (RFC 6902, replacements only)."""
     found: dict[str, Any] = {}
-    for event in events:
+    for event in deepcopy(events):
         if event["type"] == "STATE_SNAPSHOT":
             found = event["snapshot"]
         for change in event["delta"] if event["type"] == "STATE_DELTA" else ():

@@ -12,7 +12,7 @@ from typing import Any, cast
 
 import anyio
 import httpx2
-import jsonschema  # type: ignore[import-untyped] - it comes with the `mcp` extra, without types
+import jsonschema
 import pytest
 
 from echelon.agents.agent import Agent
@@ -40,12 +40,20 @@ NUMBERS: Json = [{"role": "user", "content": '{"numbers": [1, 2]}'}]
 SCHEMA: Json = {"name": "total", "schema": {"type": "object", "required": ["total"]}}
 CHAT, RESPONSES = "/v1/chat/completions", "/v1/responses"
 USUAL = Caps()
+VALIDATOR: Any = jsonschema.Draft202012Validator
 
 
 @pytest.fixture(scope="module")
 def anyio_backend() -> str:
     """Servers run on asyncio."""
     return "asyncio"
+
+
+@pytest.fixture(scope="module")
+async def document(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """The document, which takes a while to build, once for all tests."""
+    async with serving(tmp_path_factory.mktemp("document"), {}) as server:
+        return cast("dict[str, Any]", (await server.client.get("/openapi.json")).json())
 
 
 @dataclass
@@ -65,7 +73,7 @@ class Server:
     def check(self, value: Json, schema: Mapping[str, Any]) -> None:
         """Fail unless a value is of a schema of the document."""
         whole = {"components": self.document["components"], **schema}
-        jsonschema.Draft202012Validator(whole).validate(value)
+        VALIDATOR(whole).validate(value)
 
     async def ask(self, method: str, path: str, status: int = 200, body: Json = None, **more: Any) -> Any:
         """Send a request; its answer, which is what the document says. Of a stream: all of its events."""
@@ -86,8 +94,8 @@ class Server:
 
 
 @asynccontextmanager
-async def serving(folder: Path, caps: Caps = USUAL) -> AsyncGenerator[Server]:
-    """Serve teams, and read the document."""
+async def serving(folder: Path, document: dict[str, Any], caps: Caps = USUAL) -> AsyncGenerator[Server]:
+    """Serve teams."""
     echo = ScriptedModel(
         lambda _: Reply(text="You are welcome.", usage=Usage(calls=1, input=3, cache_read=2, output=4))
     )
@@ -106,18 +114,17 @@ async def serving(folder: Path, caps: Caps = USUAL) -> AsyncGenerator[Server]:
         transport = httpx2.ASGITransport(app=app)
         async with httpx2.AsyncClient(transport=transport, base_url=BASE, headers=headers) as client:
             with anyio.fail_after(5):
-                yield Server(client, (await client.get("/openapi.json")).json())
+                yield Server(client, document)
 
 
-async def test_the_document_needs_a_key_and_has_every_route(tmp_path: Path) -> None:
+async def test_the_document_needs_a_key_and_has_every_route(document: dict[str, Any], tmp_path: Path) -> None:
     """And its schemas are schemas; it says who needs a key, and how much is taken."""
-    async with serving(tmp_path, Caps(body=4_321)) as server:
-        document = server.document
+    async with serving(tmp_path, document, Caps(body=4_321)) as server:
+        assert "4321 bytes" in (await server.client.get("/openapi.json")).json()["info"]["description"]
         assert (await server.client.get("/openapi.json", headers={"authorization": ""})).status_code == 401
     assert document["openapi"] == "3.1.1"
-    assert "4321 bytes" in document["info"]["description"]
     for schema in document["components"]["schemas"].values():
-        jsonschema.Draft202012Validator.check_schema(schema)
+        VALIDATOR.check_schema(schema)
     served: set[tuple[str, str]] = set()
     for route in cast("list[Any]", routes(cast("Any", None))):
         resource = cast("Resource", route.endpoint)
@@ -132,9 +139,9 @@ async def test_the_document_needs_a_key_and_has_every_route(tmp_path: Path) -> N
     assert all(one["summary"] for methods in document["paths"].values() for one in methods.values())
 
 
-async def test_what_every_server_has_is_as_told(tmp_path: Path) -> None:
+async def test_what_every_server_has_is_as_told(document: dict[str, Any], tmp_path: Path) -> None:
     """Also while it shuts down."""
-    async with serving(tmp_path) as server:
+    async with serving(tmp_path, document) as server:
         await server.ask("GET", "/healthz")
         await server.ask("GET", "/readyz")
         assert "echelon_runs_active" in await server.ask("GET", "/metrics")
@@ -159,9 +166,9 @@ CHATS: list[dict[str, Any]] = [
 
 
 @pytest.mark.parametrize("body", CHATS, ids=str)
-async def test_a_chat_is_as_told_whole_and_streamed(body: Json, tmp_path: Path) -> None:
+async def test_a_chat_is_as_told_whole_and_streamed(body: Json, document: dict[str, Any], tmp_path: Path) -> None:
     """Request, answer and every event."""
-    async with serving(tmp_path) as server:
+    async with serving(tmp_path, document) as server:
         server.check(body, {"$ref": "#/components/schemas/ChatBody"})
         whole = await server.ask("POST", CHAT, body=body)
         chunks = await server.ask("POST", CHAT, body=body | {"stream": True})
@@ -183,9 +190,11 @@ ASKED: list[dict[str, Any]] = [
 
 
 @pytest.mark.parametrize("body", ASKED, ids=str)
-async def test_a_response_is_as_told_whole_streamed_and_in_the_background(body: Json, tmp_path: Path) -> None:
+async def test_a_response_is_as_told_whole_streamed_and_in_the_background(
+    body: Json, document: dict[str, Any], tmp_path: Path
+) -> None:
     """And so is all that can be asked of it later."""
-    async with serving(tmp_path) as server:
+    async with serving(tmp_path, document) as server:
         server.check(body, {"$ref": "#/components/schemas/ResponseBody"})
         whole = await server.ask("POST", RESPONSES, body=body)
         events = await server.ask("POST", RESPONSES, body=body | {"stream": True})
@@ -200,9 +209,9 @@ async def test_a_response_is_as_told_whole_streamed_and_in_the_background(body: 
         await server.ask("POST", f"{RESPONSES}/{later['id']}/cancel")
 
 
-async def test_an_approval_is_asked_and_given_as_told(tmp_path: Path) -> None:
+async def test_an_approval_is_asked_and_given_as_told(document: dict[str, Any], tmp_path: Path) -> None:
     """In both directions; what was given is an item of the next response's input."""
-    async with serving(tmp_path) as server:
+    async with serving(tmp_path, document) as server:
         asked = await server.ask("POST", RESPONSES, body={"model": "asks", "input": "300 EUR"})
         request = next(item for item in asked["output"] if item["type"] == "mcp_approval_request")
         item = {"type": "mcp_approval_response", "approval_request_id": request["id"], "approve": True, "reason": "ok"}
@@ -239,25 +248,26 @@ REFUSED: list[tuple[str, str, int, dict[str, Any]]] = [
 
 
 @pytest.mark.parametrize(("method", "path", "status", "sent"), REFUSED, ids=str)
-async def test_an_error_is_as_told(method: str, path: str, status: int, sent: dict[str, Any], tmp_path: Path) -> None:
+async def test_an_error_is_as_told(
+    method: str, path: str, status: int, sent: dict[str, Any], document: dict[str, Any], tmp_path: Path
+) -> None:
     """Also of the guard, whichever shape it has there."""
-    async with serving(tmp_path, Caps(body=4_096)) as server:
+    async with serving(tmp_path, document, Caps(body=4_096)) as server:
         told = await server.ask(method, path, status, **sent)
     assert told["error"]["message"]
 
 
-async def test_what_is_there_cannot_be_deleted_as_told(tmp_path: Path) -> None:
+async def test_what_is_there_cannot_be_deleted_as_told(document: dict[str, Any], tmp_path: Path) -> None:
     """The document has no other answer than that."""
-    async with serving(tmp_path) as server:
+    async with serving(tmp_path, document) as server:
         whole = await server.ask("POST", RESPONSES, body={"model": "echo", "input": "Hello"})
         await server.ask("DELETE", f"{RESPONSES}/{whole['id']}", 405)
         assert "200" not in server.operation("DELETE", f"{RESPONSES}/x")["responses"]
 
 
-async def test_too_many_requests_are_refused_as_told(tmp_path: Path) -> None:
+async def test_too_many_requests_are_refused_as_told(document: dict[str, Any], tmp_path: Path) -> None:
     """By the guard."""
-    async with serving(tmp_path / "known") as known, serving(tmp_path / "full", Caps(requests=0)) as full:
-        full.document = known.document
+    async with serving(tmp_path, document, Caps(requests=0)) as full:
         assert (await full.ask("GET", "/v1/models", 429))["error"]["code"] == "rate_limit_exceeded"
 
 

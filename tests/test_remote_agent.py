@@ -19,7 +19,7 @@ from echelon.agents.mcp_session import Address
 from echelon.agents.remote import RemoteAgent
 from echelon.protocols.contracts import Worker
 from echelon.protocols.errors import UsageError
-from echelon.protocols.events import EffectStarted, Event
+from echelon.protocols.events import Answered, EffectStarted, Event
 from echelon.protocols.messages import Failed, Json, Waiting
 from echelon.supervisor.drive import Settings
 from echelon.supervisor.journal.memory import MemoryJournal
@@ -97,6 +97,26 @@ async def test_a_run_that_is_resumed_does_not_send_twice(place: Place, tmp_path:
             again = await resume(team, outcome.run, store=lost)
             assert again.output == Number(n=8), cut
         assert len(await plug.host.find()) == 1
+
+
+async def test_an_answer_that_was_being_sent_at_a_crash_is_given_once(place: Place, tmp_path: Path) -> None:
+    """Wherever it was cut off, nothing is paid twice over there."""
+    paid: list[Payment] = []
+    async with plugged(place, tmp_path, desk(paid)) as plug:
+        store, team = MemoryJournal(), led(at(plug, "desk", Payment, str, on_unknown="retry"), Payment, str)
+        parked = await run(team, Payment(iban="X", cents=5), store=store)
+        begun = len(await history(store, parked.run))
+        await answer(store, parked.run, parked.questions[0].id, approved=True, by="ada")
+        assert (await resume(team, parked.run, store=store)).output == "paid 5"
+        records = await store.read(parked.run)
+        for cut in range(begun + 1, len(records)):
+            lost = MemoryJournal()
+            await lost.append(records[:cut], "running")
+            if not any(isinstance(entry.event, Answered) for entry in await history(lost, parked.run)):
+                await answer(lost, parked.run, parked.questions[0].id, approved=True, by="ada")
+            again = await resume(team, parked.run, store=lost)
+            assert again.output == "paid 5", cut
+    assert len(paid) == 1
 
 
 async def test_a_task_that_was_being_sent_at_a_crash_is_asked_about(place: Place, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pickle
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -29,7 +30,7 @@ from echelon.evals.suites.kept import Kept
 from echelon.evals.suites.runner import Load, Means, Progress, work
 from echelon.evals.suites.selection import digest, outlines
 from echelon.evals.virtual import VirtualClock, VirtualLoop
-from echelon.protocols.errors import ScenarioError, UsageError
+from echelon.protocols.errors import EchelonError, MissError, MissingExtraError, ScenarioError, UsageError
 from echelon.supervisor.runs import Settings, run
 
 from .dependencies import ROOT
@@ -234,6 +235,21 @@ def test_a_damaged_file_is_named_and_what_was_measured_is_kept(suite: Suite, tmp
     path.write_bytes(path.read_bytes()[:-20])
     with pytest.raises(ScenarioError, match=r"n-05\.scenario\.jsonl"):
         outlines(Suite.open(copy.folder))
+
+
+def test_an_error_of_another_process_is_told_as_it_is(suite: Suite) -> None:
+    with pytest.raises(UsageError, match="there is no module 'nowhere_at_all'"):
+        anyio.run(
+            work, job(suite, team="nowhere_at_all:team", trusted=True), names(suite), load_bench, Means(processes=2)
+        )
+
+
+@pytest.mark.parametrize(
+    "error", [MissingExtraError("a plot", "evals"), ScenarioError("a:1", "bad"), MissError("/a", "model", 0, "none")]
+)
+def test_errors_cross_from_process_to_process(error: EchelonError) -> None:
+    again = pickle.loads(pickle.dumps(error))
+    assert (type(again), str(again), vars(again)) == (type(error), str(error), vars(error))
 
 
 def test_an_unknown_scenario_or_tag_is_refused_with_those_there_are(suite: Suite) -> None:

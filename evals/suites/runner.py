@@ -7,12 +7,16 @@ and many give the same bytes.
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import anyio
-from anyio import to_process, to_thread
+from anyio import to_thread
 
 from ...protocols.errors import EchelonError
 from ..scenarios.suite import Suite
@@ -26,6 +30,8 @@ from .kept import Kept
 
 PART = 16
 """Scenarios of one part: small enough that progress is seen, large enough that handing it over costs nothing."""
+
+T = TypeVar("T")
 
 Load = Callable[[Job], Bench]
 """Loads the team and the scorers of a job; a function of a module, so that another process finds it."""
@@ -77,12 +83,8 @@ async def work(job: Job, ids: Sequence[str], load: Load, means: Means) -> list[M
         means.told(Progress(done=len(found), total=len(wanted), right=right, wrong=wrong, taken_up=taken_up))
 
     async def one(part: Sequence[str]) -> None:
-        if means.processes > 1:
-            measured = await to_process.run_sync(
-                do_part, load, job, part, means.parallel, cancellable=True, limiter=limiter
-            )
-        else:
-            measured = await to_thread.run_sync(do_part, load, job, part, means.parallel, limiter=limiter)
+        do = partial(do_part, load, job, part, means.parallel)
+        measured = await to_thread.run_sync(elsewhere, do, abandon_on_cancel=True, limiter=limiter)
         fresh = [each for each in measured if (each.scenario, each.repeat) not in found]
         if kept is not None:
             await to_thread.run_sync(kept.add, fresh)
@@ -90,10 +92,24 @@ async def work(job: Job, ids: Sequence[str], load: Load, means: Means) -> list[M
         tell()
 
     tell()
-    await _all(one, parts)
+    with _hands(means.processes) as elsewhere:
+        await _all(one, parts)
     if kept is not None:
         kept.drop()
     return [found[key] for key in sorted(found)]
+
+
+@contextmanager
+def _hands(processes: int) -> Iterator[Callable[[Callable[[], T]], T]]:
+    """What does a part: this very thread, or one of so many processes; whoever leaves early waits for none of them."""
+    if processes < 2:
+        yield lambda do: do()
+        return
+    pool = ProcessPoolExecutor(processes, mp_context=get_context("spawn"))
+    try:
+        yield lambda do: pool.submit(do).result()
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
 
 
 async def _all(one: Callable[[Sequence[str]], Coroutine[Any, Any, None]], parts: Sequence[Sequence[str]]) -> None:

@@ -127,8 +127,7 @@ def headline(told: WhatIf) -> str:
     """The answer in one sentence."""
     success = next((one for one in told.differences if one.metric == "success"), None)
     said = f"Gate: {told.gate.verdict}; " if told.gate is not None else ""
-    known = told.runs.total - told.runs.unevaluable - (0 if told.includes_assumed else told.runs.assumed)
-    on = f"on {known:,} of {told.runs.total:,} runs"
+    on = f"on {0 if success is None else success.n:,} of {told.runs.total:,} runs"
     if success is None or success.difference is None:
         return f"{said}no difference in success is known, {on}"
     moved = change(success.difference, "share")

@@ -50,6 +50,7 @@ SURFACE = "acp"
 NAME = "echelon"
 MOST_LINE = 4 * 1024 * 1024
 """Bytes of one message."""
+CALLED_OFF = "called off in the editor"
 ALLOW, REJECT = "allow", "reject"
 MARKS: Mapping[str, str] = {"pending": "pending", "running": "in_progress", "waiting": "in_progress"}
 """How a step of a plan stands, in the protocol's words; of any other, completed."""
@@ -170,6 +171,9 @@ class Editor:
             raise RequestError(-32603, BROKEN.message) from None
         finally:
             session.turn = None
+        if session.cancelled:  # also one that was just being begun
+            for one in await self._runs.find(thread=session.thread.key, principal=OWNER, status="running"):
+                await self._runs.cancel(one.run, reason=CALLED_OFF)
         return schema.PromptResponse(stop_reason="cancelled" if session.cancelled else reason)
 
     async def cancel(self, session_id: str, **_: Any) -> None:
@@ -179,7 +183,7 @@ class Editor:
             return
         session.cancelled = True
         if session.run:
-            await self._runs.cancel(session.run, reason="called off in the editor")
+            await self._runs.cancel(session.run, reason=CALLED_OFF)
         session.turn.cancel()
 
     async def _taken(self, session: Session, words: Said) -> str:

@@ -27,6 +27,7 @@ MOST_CHARACTERS = 8_000
 Schema = Mapping[str, Json]
 
 _LINE = re.compile(r"\s*(?:[-*]\s+)?[*`\"']*([A-Za-z_][\w .-]{0,63}?)[*`\"']*\s*[:=]\s*(.*)")
+_CURLED = dict.fromkeys(map(ord, "\N{LEFT DOUBLE QUOTATION MARK}\N{RIGHT DOUBLE QUOTATION MARK}"), '"')
 _WORDS: Mapping[str, bool] = {"yes": True, "true": True, "no": False, "false": False}
 
 
@@ -46,10 +47,29 @@ def task_in(conversation: Conversation, accepts: Shape[In]) -> In:
     request = conversation.request
     for text in (request.text, *(file.text for file in request.attachments)):
         try:
-            return accepts.read_json(unfenced(text))
+            return accepts.read_json(as_json_text(text))
         except ShapeError:
             continue
     return accepts.read(request.text)
+
+
+def as_json_text(text: str) -> str:
+    r"""The JSON that a message is, out of its fence; the text, if it is none.
+
+    Editors of chats curl quotes as they are typed (Open WebUI does): what is JSON only with straight ones gets them.
+
+    Example:
+        >>> as_json_text("{\u201ca\u201d: 1}"), as_json_text('{"a": "\u201c"}') == '{"a": "\u201c"}'
+        ('{"a": 1}', True)
+    """
+    plain = unfenced(text)
+    for read in (plain, plain.translate(_CURLED)):
+        try:
+            from_json(read)
+        except ValueError:
+            continue
+        return read
+    return plain
 
 
 def text_of(conversation: Conversation) -> str:
@@ -79,7 +99,7 @@ def value_in(text: str, schema: Schema) -> Json:
     """
     if set(types_of(schema, schema)) == {"string"}:
         return text
-    return fields_in(text, schema) or _typed(unfenced(text), schema, schema)
+    return fields_in(text, schema) or _typed(as_json_text(text), schema, schema)
 
 
 def fields_in(text: str, schema: Schema) -> dict[str, Json]:

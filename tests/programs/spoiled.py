@@ -47,6 +47,11 @@ class Through:
         return self.inner.path
 
     @property
+    def trace(self) -> str:
+        """As it is."""
+        return self.inner.trace
+
+    @property
     def models(self) -> Sequence[Model]:
         """As they are."""
         return self.inner.models

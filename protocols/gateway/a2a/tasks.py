@@ -17,7 +17,7 @@ import anyio
 
 from ...a2a import OVER, Wire, parsed, wire_of
 from ...errors import AnswerError, UnknownRunError
-from ...events import Answered
+from ...events import Answered, Event
 from ...messages import Json
 from ..asgi import Scope, header_of, note_run, principal_of
 from ..conversation import Said, recalled
@@ -36,8 +36,8 @@ if TYPE_CHECKING:
 
 SCOPE = "scope"
 """Key of a call's state under which its ASGI scope stands."""
-MOST_CONTEXT = 200
-"""Characters of a context's id."""
+MOST_ID = 200
+"""Characters of a client's ids."""
 PAGE, MOST_PAGE = 50, 100
 """Tasks of a page: as a rule, and at most."""
 MOST_TRACE = 64
@@ -175,15 +175,11 @@ class Tasks:
 
     async def _place(self, params: pb.SendMessageRequest, context: Context) -> Place:
         """Where the answer to a message will stand: in a new task, or in one that it answers."""
-        from a2a.utils.errors import InvalidParamsError
-
         scope = _scope(context)
         _check(params)
         message = wire_of(params.message)
         if params.message.task_id:
             place = await self._answered(message, await self._own(params.message.task_id, scope))
-        elif len(params.message.context_id) > MOST_CONTEXT:
-            raise InvalidParamsError(f"A context's id has at most {MOST_CONTEXT} characters.")
         else:
             place = Place(await self._begun(message, scope))
         note_run(scope, place.run)
@@ -216,11 +212,11 @@ class Tasks:
         seen = await self._runs.events(stands.run)
         if message.get("contextId", context_of(stands)) != context_of(stands):
             raise AnswerError("the task belongs to another context")
-        if state_of(stands, [one.event for one in seen]) in OVER:
-            _unsupported("The task is over; it takes no message any more. Begin another one in the same context.")
-        named = named_in(message)
-        if named is not None and named in _given(stands, [one.event for one in seen]):
+        events = [one.event for one in seen]
+        if named_in(message) in _given(stands, events):
             return Place(stands.run, seen[-1].seq)  # sent again: the first one counted
+        if state_of(stands, events) in OVER:
+            _unsupported("The task is over; it takes no message any more. Begin another one in the same context.")
         if stands.status != "waiting":
             _unsupported("The task does not wait for a message.")
         turn = answer_in(message, stands)
@@ -264,7 +260,7 @@ class Tasks:
         return task if params.include_artifacts else task | {"artifacts": []}
 
 
-def _given(stands: Standing, events: Sequence[Any]) -> set[tuple[str, bool]]:
+def _given(stands: Standing, events: Sequence[Event]) -> set[tuple[str, bool] | None]:
     """The answers of the caller that were taken."""
     answers = [event.answer for event in events if isinstance(event, Answered)]
     return {(one.question, one.approved) for one in answers if one.by == stands.principal}
@@ -280,6 +276,8 @@ def _check(params: pb.SendMessageRequest) -> None:
         _no_push()
     if not message.message_id or not message.parts or message.role == Role.ROLE_AGENT:
         raise InvalidParamsError("A message needs a messageId, parts, and the role of a user.")
+    if max(len(message.message_id), len(message.context_id)) > MOST_ID:
+        raise InvalidParamsError(f"An id has at most {MOST_ID} characters.")
     modes = set(configuration.accepted_output_modes)
     if modes and not modes & {*MODES, "*/*", "text/*", "application/*"}:
         raise ContentTypeNotSupportedError(f"An output is {' and '.join(MODES)}, nothing else.")

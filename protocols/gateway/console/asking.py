@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from urllib.parse import quote
 
+from pydantic_core import to_json
+
 from ...messages import Json, Question
 from .filled import Faults
 from .forms import NO_FAULTS, form, fresh, trouble
-from .markup import NOTHING, Html, Inside, tag
+from .markup import NOTHING, Html, Inside, joined, tag
 from .schemas import Field, field_of
-from .telling import labels, shown, terms
+from .telling import block, labels, terms
 
 ASKS = {
     "approval": "May this be done?",
@@ -40,62 +42,54 @@ def ask(
     faults: Faults = NO_FAULTS,
     *,
     note: str = "",
-    focus: str = "",
 ) -> Html:
     """The question and its form, filled with what was given already."""
-    field = answer_field(question)
+    field, within = answer_field(question), f"{question.id}-"
+    fields = NOTHING
+    if field is not None:
+        fields = form(field, fresh(field) if value is None else value, faults, within=within)
+    hidden = {"token": token, "digest": question.digest}
+    inputs = (tag("input", type="hidden", name=name, value=text) for name, text in hidden.items())
+    inside = (inputs, _idle(), fields, _remark(within, note), _buttons(question))
+    return tag(
+        "div",
+        tag("h2", question.prompt or ASKS[question.asks]),
+        tag("p", ASKS[question.asks], class_="dim") if question.prompt else "",
+        _facts(question),
+        trouble(faults, within),
+        tag("form", inside, method="post", action=address(run, question.id), autocomplete="off"),
+    )
+
+
+def _facts(question: Question) -> Html:
+    """Who may answer what; the subject as JSON to the letter, since the answer is bound to just that."""
     told: dict[str, Inside] = {
         "Who may answer": question.of,
         "Labels of the data": labels(question.labels) if question.labels else "none",
         "At": tag("code", question.path or "/"),
     }
-    bound = tag(
-        "div",
+    return joined(
+        terms(told),
         tag("h3", "What the answer is bound to"),
-        shown(question.subject),
+        block(to_json(question.subject, indent=2, inf_nan_mode="constants").decode()),
         tag("p", "SHA-256 ", tag("code", question.digest), class_="dim digest"),
-        class_="subject",
     )
+
+
+def _remark(within: str, note: str) -> Html:
+    name = f"{within}note"
+    label = tag("label", "Remark for the journal", tag("span", " optional", class_="dim"), for_=name)
+    box = tag("input", id=name, name="note", value=note, maxlength=2_000, autocomplete="off")
+    return tag("div", label, box, class_="field")
+
+
+def _buttons(question: Question) -> Html:
     yes, no = SAY[question.asks]
-    name = question.id
-    hidden = {"token": token, "digest": question.digest}
-    fields = (
-        NOTHING
-        if field is None
-        else form(field, fresh(field) if value is None else value, faults, focus=focus, within=f"{name}-")
-    )
-    said = tag(
-        "div",
-        tag("label", "Remark for the journal", tag("span", " optional", class_="dim"), for_=f"note-{name}"),
-        tag("input", id=f"note-{name}", name="note", value=note, maxlength=2000, autocomplete="off"),
-        class_="field",
-    )
-    buttons = tag(
+    return tag(
         "p",
         tag("button", yes, name="say", value="yes", class_="main"),
-        " ",
         tag("button", no, name="say", value="no", formnovalidate=True),
         class_="buttons",
-    )
-    inputs = (tag("input", type="hidden", name=key, value=one) for key, one in hidden.items())
-    return tag(
-        "div",
-        tag("h2", question.prompt or ASKS[question.asks]),
-        tag("p", ASKS[question.asks], class_="dim") if question.prompt else "",
-        terms(told),
-        bound,
-        trouble(faults, f"{name}-"),
-        tag(
-            "form",
-            inputs,
-            _idle(),
-            fields,
-            said,
-            buttons,
-            method="post",
-            action=address(run, question.id),
-            autocomplete="off",
-        ),
     )
 
 

@@ -10,7 +10,7 @@ from .door import Visit, shown
 from .frame import framed, wide
 from .markup import NOTHING, Html, tag
 from .parts import address
-from .telling import many, state
+from .telling import many, sign
 
 LEAD = (
     "Each event of a run is chained to the one before it by SHA-256: a line that was changed, left out or put in "
@@ -45,6 +45,7 @@ class Audit:
             button,
             _told(found) if found is not None else NOTHING,
             here="/audit",
+            waiting=await visit.waiting(self._runs),
         )
         return shown(page)
 
@@ -57,7 +58,7 @@ def _told(found: Mapping[str, str]) -> Html:
     heads = tag("tr", (tag("th", name, scope="col") for name in ("Run", "Chain", "Export")))
     rows = (_row(run, found[run]) for run in runs)
     table = wide("Chains", tag("table", tag("thead", heads), tag("tbody", rows))) if runs else NOTHING
-    return tag("div", tag("p", state(verdict), ": ", said, class_="status", role="status"), table)
+    return tag("div", tag("p", sign(verdict), " ", tag("b", said), class_="status", role="status"), table)
 
 
 def _row(run: str, fault: str) -> Html:

@@ -107,6 +107,10 @@ class Visit:
         note_run(self.scope, run)
         return stands
 
+    async def waiting(self, runs: Runs) -> int:
+        """How many questions wait in the visitor's inbox."""
+        return sum(len(stands.questions) for stands in await runs.find(principal=self.principal, status="waiting"))
+
 
 Endpoint: TypeAlias = Callable[[Visit], Awaitable[App]]
 

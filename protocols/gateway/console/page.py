@@ -19,7 +19,7 @@ from .frame import framed, section, wide
 from .markup import NOTHING, Html, joined, tag
 from .parts import WHOLE, Look, Parts, address, parts
 from .story import Story, picture, tell
-from .telling import EXCERPT, labels, many, moment, terms
+from .telling import EXCERPT, labels, many, since, terms
 from .telling import shown as value_shown
 
 PICTURE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
@@ -41,7 +41,9 @@ class Page:
         story = tell(stands, told)
         live = None if story.is_over else f"{address(stands.run)}/live?after={story.seq}"
         made = parts(story, Look(token=visit.token, now=self._now(), saying={}))
-        return shown(framed(stands.brief or stands.run, visit.principal, _laid_out(story, made), here="/", live=live))
+        title, inside = stands.brief or stands.run, _laid_out(story, made)
+        waiting = await visit.waiting(self._runs)
+        return shown(framed(title, visit.principal, inside, here="/", waiting=waiting, live=live))
 
     async def picture(self, visit: Visit) -> App:
         """The plan as SVG."""
@@ -73,9 +75,10 @@ class Page:
             _crumbs(stands),
             tag("h1", "Events"),
             _filter(kind, place),
-            _events(later[:PER_PAGE]),
+            _events(later[:PER_PAGE], stands.started),
             _onward(stands.run, {"kind": kind, "place": place}, later, len(found)),
             here="/",
+            waiting=await visit.waiting(self._runs),
         )
         return shown(page)
 
@@ -96,7 +99,14 @@ class Page:
             told_why = explain((seen.event for seen in told), visit.query("step")[:500])
         except UsageError as error:
             raise VisitError(404, "No plan of this run has such a step.") from error
-        page = framed(f"Why {told_why.step}", visit.principal, _crumbs(stands), _explained(told_why), here="/")
+        page = framed(
+            f"Why {told_why.step}",
+            visit.principal,
+            _crumbs(stands),
+            _explained(told_why),
+            here="/",
+            waiting=await visit.waiting(self._runs),
+        )
         return shown(page)
 
 
@@ -171,22 +181,23 @@ def _filter(kind: str, place: str) -> Html:
     )
 
 
-def _events(told: Sequence[Seen]) -> Html:
+def _events(told: Sequence[Seen], began: float) -> Html:
     if not told:
         return tag("p", "No event fits.", class_="nothing")
-    return tag("div", (_event(seen) for seen in told), class_="pieces events")
+    return tag("div", (_event(seen, began) for seen in told), class_="pieces events")
 
 
-def _event(seen: Seen) -> Html:
+def _event(seen: Seen, began: float) -> Html:
+    fields = {name: value for name, value in _json(seen).items() if name not in ("type", "path")}
+    about = fields.get("step") or fields.get("kind") or ""
     head = tag(
         "summary",
         tag("span", f"{seen.seq:,}", class_="n"),
-        tag("span", seen.event.type.replace("_", " ")),
+        tag("span", seen.event.type.replace("_", " "), " ", tag("b", str(about)) if about else ""),
         tag("span", tag("code", seen.event.path or "/")),
-        tag("span", moment(seen.at), class_="n"),
+        tag("span", since(seen.at, began), class_="n"),
         class_="line",
     )
-    fields = {name: value for name, value in _json(seen).items() if name not in ("type", "path")}
     return tag(
         "details",
         head,

@@ -10,6 +10,7 @@ from pathlib import Path
 import anyio.to_thread
 
 from ..asgi import App
+from ..runs import Runs
 from .door import Visit, VisitError, sent, shown
 from .frame import framed, wide
 from .markup import Html, tag
@@ -38,7 +39,8 @@ class File:
 class Reports:
     """The reports in a folder; None: none are shown."""
 
-    def __init__(self, folder: Path | None, now: Callable[[], float]) -> None:
+    def __init__(self, runs: Runs, folder: Path | None, now: Callable[[], float]) -> None:
+        self._runs = runs
         self._folder = folder
         self._now = now
 
@@ -57,6 +59,7 @@ class Reports:
             ),
             _table(found, self._now()) if found else _how(folder),
             here="/evals",
+            waiting=await visit.waiting(self._runs),
         )
         return shown(page)
 

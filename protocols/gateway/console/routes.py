@@ -62,7 +62,7 @@ def routes(
     except ImportError as error:
         raise MissingExtraError("the console", "serve") from error
     page, live, inbox, start = Page(runs, now), Live(runs, now, pace), Inbox(runs, now), Start(runs)
-    evals = Reports(reports, now)
+    evals = Reports(runs, reports, now)
     one = "/runs/{run}"
     resources: Mapping[str, Mapping[str, Endpoint]] = {
         "/": {"GET": Listing(runs, now).show},

@@ -33,7 +33,7 @@ class Start:
         """Show an empty form."""
         card = self._card(visit.query("team"))
         field = _field(card, as_json=visit.query("as") == "json")
-        return self._page(visit, card, field, _begin(card, field))
+        return await self._page(visit, card, field, _begin(card, field))
 
     async def take(self, visit: Visit) -> App:
         """Start a run, or show the form again with what is wrong with it."""
@@ -45,9 +45,9 @@ class Start:
         key = given.get("key", "")[:64]
         if (at := given.get("add")) is not None:
             value, count = more(value, at), _count(pairs, at)
-            return self._page(visit, card, field, value, key=key, focus=f"{at}/{count}")
+            return await self._page(visit, card, field, value, key=key, focus=f"{at}/{count}")
         if (at := given.get("drop")) is not None:
-            return self._page(visit, card, field, less(value, at), key=key)
+            return await self._page(visit, card, field, less(value, at), key=key)
         if not faults:
             try:
                 return await self._begun(visit, card, value, key)
@@ -55,7 +55,7 @@ class Start:
                 faults = located(error)
             except BusyError:
                 faults = {"": "as many runs are under way as are allowed; try again later"}
-        return self._page(visit, card, field, value, faults, key=key)
+        return await self._page(visit, card, field, value, faults, key=key)
 
     async def _begun(self, visit: Visit, card: Card, value: Json, key: str) -> App:
         task = _conversation(value) if card.accepts.of is Conversation and isinstance(value, str) else value
@@ -70,7 +70,7 @@ class Start:
             raise VisitError(404, f"There is no team {name[:80]!r}.")
         return teams[name]
 
-    def _page(
+    async def _page(
         self,
         visit: Visit,
         card: Card,
@@ -117,6 +117,7 @@ class Start:
                 class_="task",
             ),
             here="/",
+            waiting=await visit.waiting(self._runs),
         )
         return shown(page, 422 if faults else 200)
 

@@ -208,6 +208,7 @@ symbol circle { fill: currentColor }
 #sign-running .stroke { fill: var(--ground); stroke: none }
 .state { white-space: nowrap; font-weight: 600 }
 .status { font-size: 1.05rem; margin: 0 }
+form + div > .status { margin: 1.5rem 0 .75rem }
 .status .sign { width: 22px; height: 22px; vertical-align: -5px }
 .standing {
   display: flex; flex-wrap: wrap; align-items: center; gap: .6rem 2.25rem; border: 1px solid var(--line);
@@ -220,8 +221,7 @@ symbol circle { fill: currentColor }
   margin-top: 1.5rem;
 }
 .ask .facts { margin: .6rem 0 }
-.subject { border-radius: 6px; margin: .8rem 0 1.1rem }
-.digest { font-size: .8rem; overflow-wrap: anywhere }
+.digest { margin-bottom: 1.1rem; font-size: .8rem; overflow-wrap: anywhere }
 #graph .wide { border: 1px solid var(--line); border-radius: 8px; max-height: 34rem; overflow: auto }
 #graph img { display: block; height: auto; max-width: none; margin: 0 auto }
 .said { white-space: pre-wrap; max-width: 46rem; border-left: 3px solid var(--blue); padding-left: 1rem }
@@ -261,7 +261,7 @@ symbol circle { fill: currentColor }
 }
 .sides > div { min-width: 0 }
 .sides h3 { margin-top: 0 }
-.events .line { grid-template-columns: 3rem 11rem minmax(0, 1fr) auto 1rem }
+.events .line { grid-template-columns: 3rem minmax(0, 1fr) minmax(0, 1fr) auto 1rem }
 .events .piece { color: var(--dim) }
 .log { list-style: none; padding: 0 }
 .log > li { border-left: 3px solid var(--bad); padding-left: 1rem; margin-bottom: .8rem }
@@ -281,6 +281,8 @@ NARROW = """
   h1 { font-size: 1.4rem }
   .search > div { flex: 1 1 9rem }
   .search .grow { flex-basis: 100% }
+  th, td { padding: .4rem }
+  tbody th { min-width: 6rem }
   .choices, .choices tbody, .choices tr, .choices td { display: block; padding: 0; border: 0 }
   .choices thead { display: none }
   .choices tr { padding: .6rem 0; border-bottom: 1px solid var(--line) }
@@ -302,7 +304,7 @@ NARROW = """
   .line > .who { display: none }
   .events .line { grid-template-columns: 2.2rem minmax(0, 1fr) 1rem }
   .events .line > :nth-child(3) { grid-row: 2; grid-column: 2 }
-  .events .line > :nth-child(4) { grid-row: 3; grid-column: 2; text-align: left }
+  .events .line > :nth-child(4) { grid-row: 2; grid-column: 2; justify-self: end }
   .body { padding-left: .8rem; margin-left: 0 }
   .ask { padding: .8rem .9rem }
   .ask .buttons button { flex: 1 }

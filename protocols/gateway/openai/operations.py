@@ -83,20 +83,21 @@ class ChatBody(ChatRequest):
         Field(min_length=1),
         ShownAs(Annotated[tuple[ChatMessage, ...], Field(min_length=1)]),
     ]
-    n: Literal[1] | None = None
+    n: Annotated[int | None, ShownAs(Literal[1] | None)] = None
     tool_choice: Literal["auto", "none"] | None = None
     function_call: Literal["auto", "none"] | None = None
-    modalities: tuple[Literal["text"]] | None = None
+    modalities: Annotated[tuple[str, ...] | None, ShownAs(tuple[Literal["text"]] | None)] = None
     audio: None = None
-    logprobs: Literal[False] | None = None
-    top_logprobs: Literal[0] | None = None
+    logprobs: Annotated[bool | None, ShownAs(Literal[False] | None)] = None
+    top_logprobs: Annotated[int | None, ShownAs(Literal[0] | None)] = None
 
 
-class MessageItem(ChatMessage):
+class MessageItem(Foreign):
     """A message in a response's input."""
 
     type: Literal["message"] = "message"
     role: Literal["system", "developer", "user", "assistant"]
+    content: Content = None
 
 
 class ApprovalItem(Approval):
@@ -114,7 +115,7 @@ class ResponseBody(ResponseRequest):
     conversation: Annotated[Named | None, ShownAs(str | Named | None)] = None
     tool_choice: Literal["auto", "none"] | None = None
     prompt: None = None
-    top_logprobs: Literal[0] | None = None
+    top_logprobs: Annotated[int | None, ShownAs(Literal[0] | None)] = None
 
 
 RUN = (404, 422, 400, 502, 503)
