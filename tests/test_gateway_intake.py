@@ -17,7 +17,7 @@ from echelon.protocols.contracts import Worker
 from echelon.protocols.errors import ShapeError
 from echelon.protocols.events import Delegated, EffectStarted, Reported, RunStarted
 from echelon.protocols.gateway.conversation import Attachment, Conversation, Said
-from echelon.protocols.gateway.intake import fields_in, task_in, text_of, value_in
+from echelon.protocols.gateway.intake import as_json_text, fields_in, task_in, text_of, value_in
 from echelon.protocols.gateway.runs import Order, Seen, Standing
 from echelon.protocols.messages import Answer, Done, Failed, Json, Message
 from echelon.protocols.shapes import Shape
@@ -53,6 +53,12 @@ def chat(*texts: str) -> Conversation:
     """Take turns, the user first."""
     roles = ("user", "assistant")
     return Conversation.model_validate({"turns": [{"role": roles[i % 2], "text": t} for i, t in enumerate(texts)]})
+
+
+CURLED = "{<iban>: <DE02>, <cents>: 5}".replace("<", "\N{LEFT DOUBLE QUOTATION MARK}").replace(
+    ">", "\N{RIGHT DOUBLE QUOTATION MARK}"
+)
+"""As an editor makes it of straight quotes."""
 
 
 @worker
@@ -396,3 +402,14 @@ async def test_an_agent_for_conversations_is_told_them_as_json() -> None:
         stands = await talk.rested(await talk.begin("hi"))
     assert isinstance(stands.report, Done)
     assert '"text":"hi"' in model.seen[0].messages[0].text
+
+
+def test_json_is_read_with_the_quotes_that_an_editor_made_of_straight_ones() -> None:
+    """Those within its strings stay as they are, and so does what is no JSON either way."""
+    assert task_in(chat(CURLED), Shape(Payment)) == Payment(iban="DE02", cents=5)
+    assert by_hand(chat(CURLED.replace(": 5", ": 6")).turns, Shape(Payment)) == Done(
+        output=Payment(iban="DE02", cents=6)
+    )
+    straight = '{"iban": "\N{LEFT DOUBLE QUOTATION MARK}", "cents": 5}'
+    assert task_in(chat(straight), Shape(Payment)).iban == "\N{LEFT DOUBLE QUOTATION MARK}"
+    assert as_json_text(f"Pay {CURLED}") == f"Pay {CURLED}"

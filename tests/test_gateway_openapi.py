@@ -226,6 +226,7 @@ async def test_an_approval_is_asked_and_given_as_told(document: dict[str, Any], 
 REFUSED: list[tuple[str, str, int, dict[str, Any]]] = [
     ("POST", CHAT, 400, {"json": {"model": "echo"}}),
     ("POST", CHAT, 400, {"json": {"model": "echo", "messages": HELLO, "n": 2}}),
+    ("POST", CHAT, 400, {"json": {"model": "echo", "messages": [{"role": "user", "content": [{"type": {}}]}]}}),
     ("POST", CHAT, 404, {"json": {"model": "nobody", "messages": HELLO}}),
     ("POST", CHAT, 413, {"json": {"model": "echo", "messages": [{"role": "user", "content": "x" * 5_000}]}}),
     ("POST", CHAT, 415, {"content": b"hello", "headers": {"content-type": "text/plain"}}),

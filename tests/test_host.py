@@ -458,3 +458,33 @@ async def test_standings_are_remembered_and_forgotten_when_a_run_goes_on(place: 
         assert await host.standing(begun) is await host.standing(begun)
         await host.answer(begun, first.questions[0].id, approved=True, by="ada", value={"n": 1})
         assert (await rested(host, begun)).status == "done"
+
+
+async def test_how_a_run_came_to_rest_is_known_without_reading_its_journal() -> None:
+    """The next turn of its thread asks for that; a run that was called off is read, since its end was written apart."""
+
+    class Read(MemoryJournal):
+        """Knows which runs were read."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.looked_at: list[str] = []
+
+        async def read(self, run_id: str) -> Sequence[Record]:
+            """Read."""
+            self.looked_at.append(run_id)
+            return await super().read(run_id)
+
+    store, gate = Read(), Gate()
+    async with hosting(lambda: nullcontext(store), double, EVA, gate.worker) as host:
+        done, waiting = [await host.begin(order(team, thread="t")) for team in ("double", "eva")]
+        await anyio.wait_all_tasks_blocked()
+        found = {stands.run: stands for stands in await host.find(thread="t")}
+        assert (found[done].status, found[waiting].status) == ("done", "waiting")
+        assert (found[done].report, len(found[waiting].questions)) == (Done(output={"n": 4}), 1)
+        assert store.looked_at == []
+        begun = await host.begin(order("gate", thread="t"))
+        await gate.begun.wait()
+        await host.cancel(begun, reason="enough")
+        assert [stands.status for stands in await host.find(thread="t", status="cancelled")] == ["cancelled"]
+        assert store.looked_at == [begun, begun]

@@ -218,6 +218,7 @@ def _add_serving(add: Add) -> None:
         ("allow-origin", "URL", "other site whose pages may ask, with a key; may be repeated"),
     ):
         serve.add_argument(f"--{name}", action="append", default=[], metavar=meta, help=told)
+    serve.add_argument("--reports", metavar="FOLDER", help="pages of `echelon eval --html` to show in the console")
     serve.add_argument("--max-runs", type=int, default=64, metavar="N", help="runs at once (default: 64)")
     serve.add_argument("--run-seconds", type=float, default=3_600.0, metavar="N", help="of one run (default: 3600)")
     serve.add_argument(

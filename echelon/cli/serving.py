@@ -59,6 +59,7 @@ async def serve_command(args: Namespace, screen: Screen) -> int:
                 origins=origins_of(hosts) | frozenset(args.allow_origin),
                 guests=frozenset(args.allow_origin),
                 disconnect=args.disconnect,
+                reports=Path(args.reports) if args.reports else None,
                 log=(lambda line: None) if args.quiet else log,
             )
             server = _server(application(host, serving))

@@ -6,14 +6,14 @@ and many give the same bytes.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Generator, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import anyio
 from anyio import to_thread
@@ -30,8 +30,6 @@ from .kept import Kept
 
 PART = 16
 """Scenarios of one part: small enough that progress is seen, large enough that handing it over costs nothing."""
-
-T = TypeVar("T")
 
 Load = Callable[[Job], Bench]
 """Loads the team and the scorers of a job; a function of a module, so that another process finds it."""
@@ -99,8 +97,11 @@ async def work(job: Job, ids: Sequence[str], load: Load, means: Means) -> list[M
     return [found[key] for key in sorted(found)]
 
 
+Do = Callable[[], list[Measured]]
+
+
 @contextmanager
-def _hands(processes: int) -> Iterator[Callable[[Callable[[], T]], T]]:
+def _hands(processes: int) -> Generator[Callable[[Do], list[Measured]]]:
     """What does a part: this very thread, or one of so many processes; whoever leaves early waits for none of them."""
     if processes < 2:
         yield lambda do: do()

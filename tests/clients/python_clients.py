@@ -97,8 +97,13 @@ class LangChain:
         error = await refused(self._model("nobody").ainvoke("Hello"), import_module("openai").NotFoundError)
         assert error.code == "model_not_found", error
 
-    async def a_stream_that_is_called_off_ends_the_run(self) -> None:
-        await called_off(joined(self._model("gate").astream("Hello")))
+    async def a_stream_that_is_left_ends_the_run(self) -> None:
+        # After its first piece: LangChain may not let go of a stream whose task is cancelled before.
+        pieces = self._model("gate").astream("Hello")
+        await anext(pieces)
+        await gate("begun")
+        await pieces.aclose()
+        await gate("ended")
 
     async def a_call_that_is_called_off_ends_the_run(self) -> None:
         await called_off(self._model("gate").ainvoke("Hello"))

@@ -49,7 +49,7 @@ PROGRAMS = (*OPENAI, "mcp.mjs", "a2a.mjs", "agui.mjs")
 ALIKE: Mapping[str, set[str]] = {
     "openai_node.mjs": {"a stream that is aborted ends the run"},
     "vercel.mjs": {f"{wire}: a stream that is aborted ends the run" for wire in ("compatible", "responses")},
-    "langchain": {"a stream that is called off ends the run"},
+    "langchain": set(),
     "pydantic_ai": set(),
     "openai_agents": set(),
 }
