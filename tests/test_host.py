@@ -470,10 +470,10 @@ async def test_how_a_run_came_to_rest_is_known_without_reading_its_journal() -> 
             super().__init__()
             self.looked_at: list[str] = []
 
-        async def read(self, run_id: str) -> Sequence[Record]:
+        async def read(self, run: str) -> Sequence[Record]:
             """Read."""
-            self.looked_at.append(run_id)
-            return await super().read(run_id)
+            self.looked_at.append(run)
+            return await super().read(run)
 
     store, gate = Read(), Gate()
     async with hosting(lambda: nullcontext(store), double, EVA, gate.worker) as host:

@@ -167,6 +167,15 @@ class Guard:
             self._active += Counter()  # forget those who have left
 
 
+ALLOWED_HEADERS = ", ".join(
+    (
+        "authorization", "content-type", "last-event-id", "mcp-method", "mcp-name", "mcp-protocol-version",
+        "mcp-session-id", "a2a-version", "a2a-extensions",
+    )
+)  # fmt: skip
+"""What pages of other origins that are allowed may send: the headers of the plugs."""
+
+
 class Exchange:
     """One request and its answer, on their way through the guard."""
 
@@ -224,7 +233,7 @@ class Exchange:
         """Let another site's page send requests (Fetch Standard, 3.2.3: a CORS preflight)."""
         headers = [
             ("access-control-allow-methods", "GET, POST, DELETE"),
-            ("access-control-allow-headers", "authorization, content-type, mcp-protocol-version, mcp-session-id"),
+            ("access-control-allow-headers", ALLOWED_HEADERS),
             ("access-control-max-age", "600"),
         ]
         await answer(self.send, 204, b"", "text/plain", headers)
