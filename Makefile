@@ -14,7 +14,7 @@ LOCK := $(UV) pip compile pyproject.toml --quiet --upgrade --universal --python-
 	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench lock clean
+.PHONY: help demo test check bench clients lock clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -36,12 +36,19 @@ check: .venv/.dev ## format, lint, types, tests and doctests with coverage
 bench: .venv/.dev ## run the benchmarks
 	$(BIN)/python -m benchmarks
 
+clients: .venv/.dev ## try the clients of other makers, in JavaScript and Python (needs npm)
+	mkdir -p .clients && cp tests/clients/package*.json .clients/
+	npm ci --prefix .clients --no-audit --no-fund
+	$(PYTHON) -m venv .clients/venv
+	.clients/venv/bin/python -m pip --disable-pip-version-check --quiet install --require-hashes -r tests/clients/requirements.txt
+	$(BIN)/pytest tests/clients -rP -p no:randomly
+
 lock: ## resolve both locks again (needs uv: make lock UV=...)
 	$(LOCK) --all-extras --group dev --output-file requirements.lock
 	$(LOCK) --extra pdf --extra rich --group build --constraints requirements.lock --output-file requirements-run.lock
 
 clean: ## remove the environment and everything generated
-	rm -rf .venv build dist *.egg-info .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv .clients build dist *.egg-info .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .venv/bin/python:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Generic, Literal
@@ -35,7 +35,7 @@ from .driver import accepted, guarded
 from .hierarchy import changed, definitions
 from .journal.memory import MemoryJournal
 from .ledger import Account
-from .log import Log
+from .log import Entry, Log
 from .outcome import Outcome
 from .place import Desk, Place
 
@@ -58,6 +58,8 @@ class Settings:
     """Where the worker was loaded from, e.g. `package.module:team`."""
     tags: Mapping[str, str] = field(default_factory=dict[str, str])
     """Kept with the run for whoever looks for it."""
+    listening: Callable[[Sequence[Entry]], Listener] | None = None
+    """Makes one more listener for every drive, given what the journal held before it; it must not raise."""
     recording: Recording | None = None
     """Stands for the world, so that the run is a replay; None: the world is touched."""
 
@@ -85,6 +87,7 @@ def begin(
     store = store if store is not None else MemoryJournal()
     payload = worker.card.accepts.check(task)
     log = Log(run_id or f"run-{secrets.token_hex(6)}", store, settings.clock, listen)
+    _have_heard(log, settings)
     started = RunStarted(
         run=log.run,
         worker=worker.card.name,
@@ -116,6 +119,7 @@ async def take_up(
         raise JournalError(f"run {run_id!r} does not begin with run_started but with {started.type}")
     log = Log(run_id, store, settings.clock, listen)
     log.load(entries, records[-1])
+    _have_heard(log, settings)
     drive = Drive(worker, started, log, store, settings)
     last = entries[-1].event
     if isinstance(last, RunEnded):
@@ -132,6 +136,11 @@ async def take_up(
     if changes and on_change == "migrate":
         log.write(Migrated(changed=changes, definitions=now))
     return drive, None
+
+
+def _have_heard(log: Log, settings: Settings) -> None:
+    if settings.listening is not None:
+        log.also = settings.listening(log.entries)
 
 
 def _claim() -> Claimed:

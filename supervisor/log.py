@@ -101,6 +101,8 @@ class Log:
         self.spent: defaultdict[str, Usage] = defaultdict(Usage)
         self.heads: set[str] = set()
         self.listen = listen
+        self.also: Listener | None = None
+        """Listens too, to whoever drives; it does not raise."""
         self._journal = journal
         self._clock = clock
         self._seq = 0
@@ -201,6 +203,8 @@ class Log:
 
     def _tell(self, seen: Event | Delta) -> None:
         """Tell the listener; one that raises is told no more, and the run goes on."""
+        if self.also is not None:
+            self.also(seen)
         if self.listen is None:
             return
         try:

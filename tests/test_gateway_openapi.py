@@ -60,6 +60,7 @@ async def document(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 class Server:
     """A server in this process, and what it says of itself."""
 
+    host: Host
     client: httpx2.AsyncClient
     document: dict[str, Any]
 
@@ -114,7 +115,7 @@ async def serving(folder: Path, document: dict[str, Any], caps: Caps = USUAL) ->
         transport = httpx2.ASGITransport(app=app)
         async with httpx2.AsyncClient(transport=transport, base_url=BASE, headers=headers) as client:
             with anyio.fail_after(5):
-                yield Server(client, document)
+                yield Server(host, client, document)
 
 
 async def test_the_document_needs_a_key_and_has_every_route(document: dict[str, Any], tmp_path: Path) -> None:
@@ -149,6 +150,10 @@ async def test_what_every_server_has_is_as_told(document: dict[str, Any], tmp_pa
         assert len((await server.ask("GET", "/v1/models"))["data"]) == 5
         await server.ask("GET", "/v1/models/echo")
         await server.ask("GET", "/v1/models/nobody", 404)
+        await server.host.drain(0.0)
+        await server.ask("GET", "/readyz", 503)
+        body = {"model": "echo", "messages": HELLO}
+        assert (await server.ask("POST", CHAT, 503, body))["error"]["type"] == "server_error"
 
 
 CHATS: list[dict[str, Any]] = [

@@ -199,6 +199,13 @@ def _add_drive(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--model", action="append", default=[], metavar="NAME", help="model for agents that have none; may be repeated"
     )
+    parser.add_argument(
+        "--otel",
+        nargs="?",
+        const="nothing",
+        choices=("nothing", "content"),
+        help="export spans and metrics to where OTEL_EXPORTER_OTLP_ENDPOINT says; `content`: messages and outputs too",
+    )
 
 
 def _add_changes(parser: argparse.ArgumentParser) -> None:

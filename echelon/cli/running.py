@@ -19,6 +19,7 @@ from ..supervisor.intake import as_begun
 from ..supervisor.journal.limits import check_run
 from ..supervisor.outcome import Outcome
 from ..supervisor.runs import OnChange, Settings, history, resume, run
+from .exporting import exporting
 from .journals import existing, find_run, journal
 from .progress import Progress
 from .rendering import Screen
@@ -38,10 +39,11 @@ async def run_command(args: Namespace, screen: Screen) -> int:
         if args.run_id and await store.read(run_id):
             raise UsageError(f"there is already a run {run_id!r}: choose another --run-id, or resume it")
         args.under_way = run_id
-        with Progress(screen.err, quiet=args.json or args.quiet) as progress:
+        with Progress(screen.err, quiet=args.json or args.quiet) as progress, exporting(args) as listening:
             outcome = await run(
-                team.worker, task, store=store, budget=limits, run_id=run_id, listen=progress.hear, settings=settings
-            )
+                team.worker, task, store=store, budget=limits, run_id=run_id, listen=progress.hear,
+                settings=replace(settings, listening=listening),
+            )  # fmt: skip
     return _report(outcome, args, screen)
 
 
@@ -60,10 +62,10 @@ async def go_on(run_id: str, team: Team, args: Namespace, screen: Screen) -> int
     async with existing(args) as store:
         on_change: OnChange = "migrate" if args.migrate else "pin" if args.pin else "refuse"
         args.under_way = run_id
-        with Progress(screen.err, quiet=args.json or args.quiet) as progress:
+        with Progress(screen.err, quiet=args.json or args.quiet) as progress, exporting(args) as listening:
             outcome = await resume(
                 team.worker, run_id, store=store, on_change=on_change, listen=progress.hear,
-                settings=Settings(models=models_named(args.model)),
+                settings=Settings(models=models_named(args.model), listening=listening),
             )  # fmt: skip
     return _report(outcome, args, screen)
 

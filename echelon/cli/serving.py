@@ -27,6 +27,7 @@ from ..protocols.messages import Json
 from ..protocols.shapes import faults_of
 from ..supervisor.drive import NO_LIMITS, Settings
 from ..supervisor.host import Host, Limits
+from .exporting import exporting
 from .journals import journal
 from .rendering import Screen
 from .running import models_named
@@ -46,9 +47,9 @@ async def serve_command(args: Namespace, screen: Screen) -> int:
     teams = teams_named(args.team)
     workers = {name: team.worker for name, team in teams.items()}
     origins = {name: team.origin for name, team in teams.items()}
-    settings = Settings(models=models_named(args.model))
     log = _lines(screen.err)
-    with _listening(args.host, args.port) as listener, _logging(log):
+    with _listening(args.host, args.port) as listener, _logging(log), exporting(args) as listening:
+        settings = Settings(models=models_named(args.model), listening=listening)
         port = listener.getsockname()[1]
         hosts = hosts_of(port, args.public_host)
         async with journal(args) as store, Host(workers, store, settings, _limits(args), origins) as host:

@@ -140,7 +140,6 @@ def streamed(runs: Runs, settings: Settings, place: Place, stream: Stream, call:
                 await sink.write(stream.take(seen))
             rests = rests or (isinstance(seen, Seen) and isinstance(seen.event, Parked))
 
-        await sink.write(stream.begin())
         await sink.write(await _told(runs, place, stream, hear))
 
     beats = {"comment": COMMENT, "empty": stream.beat, "off": b""}
@@ -149,6 +148,7 @@ def streamed(runs: Runs, settings: Settings, place: Place, stream: Stream, call:
         beat=beats[settings.heartbeat],
         seconds=settings.seconds,
         headers=[("x-echelon-run", place.run)],
+        first=stream.begin(),
     )
 
 

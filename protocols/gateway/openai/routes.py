@@ -67,9 +67,9 @@ def surface(runs: Runs, serving: Serving) -> Surface:
     settings = Settings(disconnect=serving.disconnect)
     made = routes(runs, settings)
 
-    def operations() -> Sequence[Operation]:
+    def described() -> Sequence[Operation]:
         from . import operations  # their models are built for the document alone
 
         return operations.of(made, [*runs.teams, *(f"{name}{ASIDE}" for name in runs.teams)])
 
-    return Surface(name="openai", routes=made, prefix=PREFIX, wording=worded, operations=operations)
+    return Surface(name="openai", routes=made, prefix=PREFIX, wording=worded, operations=described)

@@ -6,6 +6,7 @@ No event ever has an `id:`: after one, OpenAI's Python client reads a comment as
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -90,11 +91,16 @@ class EventStream:
     seconds: float
     """Of silence before a heartbeat."""
     headers: Sequence[Header] = field(default=())
+    first: bytes = b""
+    """Sent before anything is produced, whether or not the client is still there."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send the head, then whatever is produced."""
         more = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in self.headers]
-        await send({"type": "http.response.start", "status": 200, "headers": [*HEADERS, *more]})
+        with suppress(OSError):  # one who is gone by now has left too: what is produced must begin, to be left
+            await send({"type": "http.response.start", "status": 200, "headers": [*HEADERS, *more]})
+            if self.first:
+                await send({"type": "http.response.body", "body": self.first, "more_body": True})
         async with anyio.create_task_group() as group:
             sink = Sink(send, group.cancel_scope)
             group.start_soon(until_gone, receive, group.cancel_scope)
