@@ -57,6 +57,7 @@ from ..protocols.messages import (
 )
 from ..protocols.once import once
 from ..protocols.shapes import Shape
+from ..protocols.tracing import Trace
 from ..protocols.visible import visible, visible_json
 from .a2a_session import REPLIED, Peer, Snapshot
 from .mcp_session import Address, RefusedError, UnansweredError, UnreachableError
@@ -328,9 +329,7 @@ class Asked:
 
 def traceparent(context: Context) -> str:
     """A W3C `traceparent` for what this place sends: in the trace of whoever asked for the run, or in the run's own."""
-    given = re.fullmatch(r"00-([0-9a-f]{32})-[0-9a-f]{16}-([0-9a-f]{2})", context.trace)
-    trace, flags = (given[1], given[2]) if given is not None else (digest_of(context.run.encode())[:32], "01")
-    return f"00-{trace}-{digest_of(context.run.encode(), context.path.encode())[:16]}-{flags}"
+    return Trace.of(context.run, context.trace).traceparent(context.path)
 
 
 def text_of(parts: Sequence[Json]) -> str:

@@ -16,7 +16,8 @@ from echelon.protocols.messages import Json
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-GUIDES = README + "".join(path.read_text(encoding="utf-8") for path in (ROOT / "evals" / "README.md",))
+PLACES = (ROOT / "evals" / "README.md", ROOT / "protocols" / "gateway" / "README.md")
+GUIDES = README + "".join(path.read_text(encoding="utf-8") for path in PLACES)
 PROGRAMS = dict(re.findall(r"<!-- program: (\w+) -->\n```python\n(.*?)```", GUIDES, flags=re.DOTALL))
 OUTPUTS = dict(re.findall(r"<!-- output: (\w+) -->\n```text\n(.*?)```", GUIDES, flags=re.DOTALL))
 

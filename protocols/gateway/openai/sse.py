@@ -49,7 +49,7 @@ class Sink:
     def __init__(self, send: Send, scope: anyio.CancelScope) -> None:
         self._send = send
         self._scope = scope
-        self._lock = anyio.Lock()
+        self._lock = anyio.Lock(fast_acquire=True)
         self._closed = False
         self.last = anyio.current_time()
         """When something was sent, on the loop's clock."""
