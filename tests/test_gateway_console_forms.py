@@ -15,8 +15,8 @@ from pydantic import TypeAdapter
 
 from echelon.protocols.gateway.console.filled import Faults, less, more, read
 from echelon.protocols.gateway.console.forms import form, fresh, trouble
-from echelon.protocols.gateway.console.markup import area, tag
 from echelon.protocols.gateway.console.schemas import DEEPEST, Field, field_of
+from echelon.protocols.markup import area, tag
 from echelon.protocols.messages import Json, Message
 from echelon.protocols.shapes import Shape
 

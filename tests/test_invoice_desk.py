@@ -28,6 +28,7 @@ from examples.invoice_desk.grounding import grounded, ungrounded
 from examples.invoice_desk.ledger import Ledger
 from examples.invoice_desk.papers import Classified, Inbox, Summary
 from examples.invoice_desk.reading import read
+from examples.invoice_desk.scripted import APPROVAL, PLAN
 from examples.invoice_desk.team import desk, models_in
 
 from .test_invoice_desk_domain import EXPECTED, INBOX, TODAY
@@ -329,28 +330,12 @@ def test_the_reviewer_finds_a_file_without_a_case_and_a_ledger_that_disagrees(sm
 
 # With models: the plan is a model's, and what rules cannot read goes to a cheap extractor, then to a stronger one.
 
-PLAN: dict[str, Any] = {
-    "reason": "every file, then all of them at once, then every case",
-    "steps": [
-        {"id": "list", "worker": "listing", "input": {"$from": "task"}},
-        {"id": "read", "worker": "reader", "for_each": {"$from": "list", "at": "/files"}, "input": {"$from": "item"}},
-        {
-            "id": "judge",
-            "worker": "check",
-            "input": {"readings": {"$from": "read"}, "today": {"$from": "list", "at": "/today"}},
-        },
-        {"id": "finish", "worker": "settle", "for_each": {"$from": "judge"}, "input": {"$from": "item"}},
-        {"id": "tell", "worker": "summary", "input": {"files": {"$from": "list"}, "cases": {"$from": "finish"}}},
-    ],
-    "output": {"$from": "tell"},
-}
 READ: dict[str, Any] = {
     "document": "?", "kind": "invoice", "supplier_name": "Hudson Fasteners Inc.", "supplier_vat_id": None,
     "number": "HF-90417", "issue_date": "2026-11-03", "due_date": "2026-12-03", "currency": "USD", "lines": [],
     "net": "416.50", "tax": "0.00", "gross": "416.50", "iban": None,
 }  # fmt: skip
 """Hudson's invoice, whose dates the rules cannot tell."""
-APPROVAL: dict[str, Any] = {"verdict": "approve", "findings": [], "blamed": [], "reason": "every file is named"}
 
 
 def script(*readings: Any, plan: Any = PLAN) -> Callable[[Request], Any]:

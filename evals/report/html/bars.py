@@ -6,11 +6,11 @@ import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from ....protocols.markup import NOTHING, Html, joined, tag
 from ...scorecard import Difference, Metric, Unit
 from ..figures import bare, change, interval
 from ..summary import reading
 from .axis import Axis, axis
-from .markup import NOTHING, Html, joined, tag
 
 LINE, WITH_ENDS = 20, 32
 """Heights in pixels, without and with the ends of the axis below."""

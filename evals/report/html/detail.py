@@ -8,11 +8,11 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
+from ....protocols.markup import NOTHING, Html, Inside, joined, tag
 from ....protocols.messages import Usage
 from ...scorecard import Divergence, Given, Judged, Measured, Routed, Score, Spent, Sure
 from ..figures import DASH, bare, full, share
 from ..text import excerpt, line, many
-from .markup import NOTHING, Html, Inside, joined, tag
 from .tables import Columns, folded, table
 
 EVIDENCE, SIDE = 1_500, 2_000

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ....protocols.markup import NOTHING, Html, joined, tag
 from ...scorecard import Gate, Metric, Scorecard
 from ..figures import full, interval, percent
 from ..summary import MODES, STATES, State, cautions, headline, tally, telling, verdict
 from ..text import many
-from .markup import NOTHING, Html, joined, tag
 from .signs import sign
 from .tables import section, table
 

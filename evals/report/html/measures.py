@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence, Set
 from itertools import groupby
 
+from ....protocols.markup import NOTHING, Html, Inside, joined, tag
 from ...scorecard import Comparison, Difference, Metric, Scorecard, Unit
 from ..figures import UNITS, bare, change, interval, percent, share
 from ..summary import reading
 from ..text import many
 from .axis import Axis, symmetric
 from .bars import READINGS, forest_axis, forest_row, interval_bar
-from .markup import NOTHING, Html, Inside, joined, tag
 from .tables import Columns, head, section
 
 MOST_CHANGED = 200

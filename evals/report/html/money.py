@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from ....protocols.markup import NOTHING, Html, tag
 from ....protocols.messages import NOTHING_USED, Usage
 from ...scorecard import Measured
 from ..figures import DASH, bare, share, usd
 from ..text import many
 from .axis import axis
 from .bars import Step, waterfall_row
-from .markup import NOTHING, Html, tag
 from .tables import Columns, head, row, section
 
 MOST_WORKERS = 14

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ....protocols.markup import Html, tag
 from ...scorecard import Scorecard
 from ..order import arranged
 from ..summary import verdict
 from .head import gate, header, notes
-from .markup import Html, tag
 from .measures import comparison, metrics
 from .money import waterfall
 from .routing import confusion, plane

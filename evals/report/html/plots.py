@@ -10,12 +10,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from math import sqrt
 
+from ....protocols.markup import Html, joined, tag
 from ...scorecard import Point, PointKind, Reliability
 from ..figures import bare, share
 from ..text import line, many
 from .axis import Axis, axis
 from .bars import at
-from .markup import Html, joined, tag
 
 NARROW, HEIGHT = 290.0, 320.0
 """Pixels of a plot on a phone, and its height anywhere."""

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from ....protocols.markup import NOTHING, Html, Inside, joined, tag
 from ...scorecard import Confusion, Point, PointKind
 from ..figures import DASH, bare, interval, share
 from ..text import line, many
-from .markup import NOTHING, Html, Inside, joined, tag
 from .plots import NAMES, frontier, mark
 from .tables import Columns, section, table, wide
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from ....protocols.markup import NOTHING, Html, joined, tag
 from ...scorecard import Measured, Scorecard
 from ..figures import bare, full
 from ..order import by_scenario
 from ..summary import STATES, State, state_of, worst
 from ..text import many
 from .detail import brief, complete, drawing
-from .markup import NOTHING, Html, joined, tag
 from .measures import anchor
 from .signs import sign
 from .tables import section

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .markup import Html, tag
+from ....protocols.markup import Html, tag
 
 PATHS = {
     "succeeded": "M-4 .3-1.2 3.2 4.2-3",

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from ....protocols.markup import Html, Inside, joined, tag
 from ..figures import DASH
-from .markup import Html, Inside, joined, tag
 
 Columns = Sequence[tuple[str, str]]
 """Head and class of each column; the class `n` is a column of numbers."""

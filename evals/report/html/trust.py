@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ....protocols.markup import NOTHING, Html, tag
 from ...scorecard import Coverage, Reliability
 from ..figures import bare, share
-from .markup import NOTHING, Html, tag
 from .plots import reliability
 from .tables import Columns, section, table, wide
 

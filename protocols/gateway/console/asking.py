@@ -6,10 +6,10 @@ from urllib.parse import quote
 
 from pydantic_core import to_json
 
+from ...markup import NOTHING, Html, Inside, joined, tag
 from ...messages import Json, Question
 from .filled import Faults
 from .forms import NO_FAULTS, form, fresh, trouble
-from .markup import NOTHING, Html, Inside, joined, tag
 from .schemas import Field, field_of
 from .telling import block, labels, terms
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from ...markup import NOTHING, Html, tag
 from ..asgi import App
 from ..runs import Runs
 from .door import Visit, shown
 from .frame import framed, wide
-from .markup import NOTHING, Html, tag
 from .parts import address
 from .telling import many, sign
 

@@ -14,11 +14,11 @@ from typing import TypeAlias
 from urllib.parse import parse_qsl
 
 from ...errors import EchelonError, UnknownRunError
+from ...markup import Html
 from .. import session
 from ..asgi import App, Header, Receive, Scope, Send, answer, headers_of, note_run, principal_of
 from ..keys import Keys
 from ..runs import Runs, Standing
-from .markup import Html
 
 MOST_BODY = 1024 * 1024
 """Bytes of a form."""

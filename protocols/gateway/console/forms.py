@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from ...markup import NOTHING, Html, Value, area, joined, tag
 from ...messages import Json
 from .filled import COUNT, ROOT, Faults, Typed, below, json_of
-from .markup import NOTHING, Html, Value, area, joined, tag
 from .schemas import Field, elements, members
 from .telling import pretty
 

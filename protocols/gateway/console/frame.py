@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Mapping
 from typing import Final
 
-from .markup import NOTHING, Html, Inside, joined, tag
+from ...markup import NOTHING, Html, Inside, joined, tag
 from .script import SCRIPT
 from .style import STYLE
 from .telling import symbols

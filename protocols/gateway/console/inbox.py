@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 from ...errors import AnswerError
 from ...events import Answered
+from ...markup import Html, tag
 from ...messages import Question
 from ..asgi import App
 from ..runs import Runs, Standing
@@ -13,7 +14,6 @@ from .asking import answer_field, ask
 from .door import Visit, VisitError, sent_on, shown
 from .filled import Faults, less, more, read
 from .frame import framed
-from .markup import Html, tag
 from .parts import address
 from .telling import ago
 

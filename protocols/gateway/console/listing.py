@@ -6,11 +6,11 @@ from collections.abc import Callable, Mapping, Sequence
 from urllib.parse import urlencode
 
 from ...contracts import Card
+from ...markup import NOTHING, Html, tag
 from ..asgi import App
 from ..runs import Runs, Standing
 from .door import Visit, shown
 from .frame import framed, wide
-from .markup import NOTHING, Html, tag
 from .parts import address
 from .telling import ago, lasting, many, state
 

@@ -11,12 +11,12 @@ from pydantic_core import to_json
 from ....supervisor.views.explain import Explanation, Origin, Try, explain
 from ...errors import UsageError
 from ...events import Event
+from ...markup import NOTHING, Html, joined, tag
 from ...messages import Json
 from ..asgi import App
 from ..runs import Runs, Seen, Standing
 from .door import Visit, VisitError, sent, sent_on, shown
 from .frame import framed, section, wide
-from .markup import NOTHING, Html, joined, tag
 from .parts import WHOLE, Look, Parts, address, parts
 from .story import Story, picture, tell
 from .telling import EXCERPT, labels, many, since, terms

@@ -21,11 +21,11 @@ from ...events import (
     Revising,
     StepSkipped,
 )
+from ...markup import NOTHING, Html, Inside, joined, tag
 from ...messages import NOTHING_USED, Approve, Done, Failed, JsonReport, Question, Revise, Skipped, Verdict, Waiting
 from ..runs import Seen
 from .asking import ask
 from .frame import section, wide
-from .markup import NOTHING, Html, Inside, joined, tag
 from .story import Piece, Story, Trouble
 from .telling import EXCERPT, cost, labels, lasting, many, moment, shown, sign, since, state, terms, usd
 

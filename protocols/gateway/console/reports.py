@@ -9,11 +9,11 @@ from pathlib import Path
 
 import anyio.to_thread
 
+from ...markup import Html, tag
 from ..asgi import App
 from ..runs import Runs
 from .door import Visit, VisitError, sent, shown
 from .frame import framed, wide
-from .markup import Html, tag
 from .telling import ago
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,120}\.html")

@@ -16,6 +16,7 @@ from ...errors import (
     ShapeError,
     UnknownRunError,
 )
+from ...markup import tag
 from ..asgi import App
 from ..keys import Keys
 from ..runs import Runs
@@ -26,7 +27,6 @@ from .frame import ASSETS, framed
 from .inbox import Inbox
 from .listing import Listing
 from .live import PACE, Live
-from .markup import tag
 from .page import Page
 from .reports import Reports
 from .start import Start

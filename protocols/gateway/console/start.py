@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 
 from ...contracts import Card
 from ...errors import BusyError, ShapeError
+from ...markup import tag
 from ...messages import Json
 from ..asgi import App, note_run
 from ..conversation import Conversation
@@ -16,7 +17,6 @@ from .door import TOKEN, Visit, VisitError, sent_on, shown
 from .filled import ROOT, Faults, less, more, read
 from .forms import NO_FAULTS, form, fresh, trouble
 from .frame import framed
-from .markup import tag
 from .parts import address
 from .schemas import Field, field_of
 

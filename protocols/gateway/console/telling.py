@@ -8,8 +8,8 @@ from typing import cast
 
 from pydantic_core import to_json
 
+from ...markup import NOTHING, Html, Inside, joined, tag
 from ...messages import Json, Usage
-from .markup import NOTHING, Html, Inside, joined, tag
 
 PATHS = {
     "running": "M-2.6-4.2 4.2 0-2.6 4.2z",

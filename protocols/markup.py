@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from html import escape as escape_html
 from typing import TypeAlias
 
-from ....supervisor.views import svg
-from ..text import plain
+from .visible import visible
 
-VOID = frozenset({"br", "col", "hr", "img", "input", "meta"})
+VOID = frozenset({"br", "col", "hr", "img", "input", "link", "meta"})
 """Elements without an end."""
 
 
@@ -46,13 +46,26 @@ def joined(*inside: Inside) -> Html:
 
 
 def escape(text: str) -> str:
-    """Text for HTML, in an element or an attribute.
+    r"""Text for HTML, in an element or an attribute; what would not be seen is shown as an escape.
 
     Example:
-        >>> escape('"a" <b>')
-        '&quot;a&quot; &lt;b&gt;'
+        >>> escape('"a" <b> \u202e')
+        '&quot;a&quot; &lt;b&gt; \\u202e'
     """
-    return svg.escape(plain(text))
+    return escape_html(visible(text))
+
+
+def area(text: str, **attributes: Value) -> Html:
+    r"""A box for text of several lines. A reader of HTML drops a line break at its beginning, hence one is put there.
+
+    What is typed into it comes back, so that nothing in it is shown as an escape.
+
+    Example:
+        >>> area("\n<a>", name="n")
+        '<textarea name="n">\n\n&lt;a&gt;</textarea>'
+    """
+    head = "".join(_attribute(key, value) for key, value in attributes.items())
+    return Html(f"<textarea{head}>\n{escape_html(text)}</textarea>")
 
 
 def _texts(inside: Iterable[Inside]) -> Iterator[str]:
@@ -69,4 +82,7 @@ def _attribute(key: str, value: Value) -> str:
     if value is None or value is False:
         return ""
     name = key.rstrip("_").replace("_", "-")
-    return f" {name}" if value is True else f' {name}="{escape(str(value))}"'
+    if value is True:
+        return f" {name}"
+    text = str(value) if name == "value" else visible(str(value))  # a value is sent back as it is
+    return f' {name}="{escape_html(text)}"'
