@@ -33,7 +33,7 @@ def main() -> None:
     found = rows(samples)
     show(found)
     print(f"{NOTES}\n{environment()}")
-    missed = sorted({row.work for row in found if row.met is False})
+    missed = sorted({row.work for row in found if row.met is False} & set(profile.WORKS))
     for work in missed:
         print(f"{work.upper()} misses its bar; where the time goes: python -m benchmarks --profile {work}")
     if given.json is not None:

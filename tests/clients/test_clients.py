@@ -11,6 +11,7 @@ import os
 import shutil
 import socket
 import subprocess
+import sys
 import threading
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
@@ -169,6 +170,20 @@ def test_a_naive_server_does_not_pass_for_ours(program: str) -> None:
     with naive() as served:
         lines = told(program, served)
     assert {line.removeprefix("ok ") for line in lines if line.startswith("ok ")} == ALIKE[program]
+
+
+def test_an_editor_works_with_the_command_over_its_pipes(tmp_path: Path) -> None:
+    """ACP's TypeScript SDK runs `echelon acp` itself."""
+    folder = READY / "programs"
+    folder.mkdir(exist_ok=True)
+    for name in ("checks.mjs", "acp.mjs"):
+        shutil.copy(HERE / name, folder / name)
+    more = {"ECHELON": str(Path(sys.executable).with_name("echelon")), "FOLDER": str(HERE.parent.parent)}
+    ended = ran([str(NODE), str(folder / "acp.mjs")], {**more, "JOURNAL": str(tmp_path)})
+    lines = ended.stdout.splitlines()
+    print(*lines, sep="\n")  # noqa: T201 - `pytest -rP` shows what was checked
+    assert len(lines) == 6, ended.stderr[-2_000:]
+    assert [line for line in lines if not line.startswith("ok ")] == []
 
 
 def test_the_inspector_lists_and_calls_tools(tmp_path: Path) -> None:
