@@ -37,6 +37,7 @@ READY = Path(os.environ.get("ECHELON_CLIENTS", HERE.parent.parent / ".clients"))
 """Where `make clients` puts node, the packages of `package.json`, and a venv with those of `requirements.txt`."""
 NODE = READY / "node_modules" / ".bin" / "node"
 PYTHON = READY / "venv" / "bin" / "python"
+CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 SECONDS = 120.0
 """That a program may take; a check gives up after 20."""
 
@@ -146,7 +147,7 @@ def told(program: str, served: Served) -> Sequence[str]:
         command = [str(NODE), str(folder / program)]
     else:
         command = [str(PYTHON), str(HERE / "python_clients.py"), program]
-    ended = ran(command, {"URL": served.url, "KEY": served.key, "CONTROL": served.control})
+    ended = ran(command, {"URL": served.url, "KEY": served.key, "CONTROL": served.control, "CHROMIUM": CHROMIUM or ""})
     lines = ended.stdout.splitlines()
     assert lines, ended.stderr[-2_000:]
     assert all(line.startswith(("ok ", "FAIL ")) for line in lines), ended.stdout
@@ -170,6 +171,16 @@ def test_a_naive_server_does_not_pass_for_ours(program: str) -> None:
     with naive() as served:
         lines = told(program, served)
     assert {line.removeprefix("ok ") for line in lines if line.startswith("ok ")} == ALIKE[program]
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="there is no chromium on the path")
+def test_the_console_works_in_a_browser(tmp_path: Path) -> None:
+    """Playwright drives it, axe looks at it."""
+    with ours(tmp_path) as served:
+        lines = told("console.mjs", served)
+    print(*lines, sep="\n")  # noqa: T201 - `pytest -rP` shows what was checked
+    assert [line for line in lines if not line.startswith("ok ")] == []
+    assert len(lines) == 7
 
 
 def test_an_editor_works_with_the_command_over_its_pipes(tmp_path: Path) -> None:

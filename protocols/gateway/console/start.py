@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Sequence
+from dataclasses import replace
 from urllib.parse import urlencode
 
 from ...contracts import Card
@@ -68,7 +69,7 @@ class Start:
         teams = self._runs.teams
         if name not in teams:
             raise VisitError(404, f"There is no team {name[:80]!r}.")
-        return teams[name]
+        return replace(teams[name], name=name)  # a team is known by the name that it is served under
 
     async def _page(
         self,
