@@ -8,10 +8,12 @@ import anyio
 import pytest
 from starlette.applications import Starlette
 
+from echelon.protocols.gateway.openai.routes import routes
+from echelon.protocols.gateway.openai.settings import Settings
 from echelon.supervisor.host import Host, Limits
 from echelon.supervisor.journal.memory import MemoryJournal
 
-from .openai_bench import Gate, Settings, routes, teams
+from .openai_bench import Gate, teams
 
 Message = MutableMapping[str, Any]
 pytestmark = pytest.mark.anyio
