@@ -26,8 +26,10 @@ async def eval_command(args: Namespace, screen: Screen) -> int:
     """Score a suite; the exit code is the gate's, or 0 without one."""
     from ..evals.report.as_json import dumps
     from ..evals.report.terminal import tables
+    from ..evals.statistics.extra import require
     from ..evals.suites.comparing import held_against
 
+    require("scoring a suite")
     suite = opened(args)
     job = job_of(args, suite)
     baseline = read_card(Path(args.baseline)) if args.baseline else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from contextlib import contextmanager
+from importlib.util import find_spec
 
 from ...protocols.errors import MissingExtraError
 
@@ -25,3 +26,13 @@ def needs(feature: str) -> Generator[None]:
         yield
     except ImportError as error:
         raise MissingExtraError(feature, "evals") from error
+
+
+def require(feature: str) -> None:
+    """Say so before long work begins, if its figures could not be computed at its end.
+
+    Raises:
+        MissingExtraError: numpy, scipy or scikit-learn is not installed.
+    """
+    if any(find_spec(name) is None for name in ("numpy", "scipy", "sklearn")):
+        raise MissingExtraError(feature, "evals")
