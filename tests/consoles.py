@@ -198,7 +198,7 @@ async def console(folder: Path, *teams: Worker[Any, Any]) -> AsyncGenerator[Cons
     (folder / "reports").mkdir()
     rules = Serving(keys=Keys(folder / "keys"), hosts=hosts, origins=origins_of(hosts), reports=folder / "reports")
     store = Spoilt()
-    named = {team.card.name: team for team in (double, *teams)}
+    named: dict[str, Worker[Any, Any]] = {team.card.name: team for team in (double, *teams)} | {"other_name": double}
     async with Host(named, store, limits=Limits(drain=0.0, listen=None)) as host:
         app: Any = application(host, rules)
         async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app=app), base_url=BASE) as client:

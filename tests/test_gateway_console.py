@@ -212,6 +212,15 @@ async def test_a_run_is_started_by_a_form_of_its_type_once(tmp_path: Path) -> No
         assert chat.status_code == 303
 
 
+async def test_a_team_is_started_by_the_name_that_it_is_served_under(tmp_path: Path) -> None:
+    """Whatever its worker is called."""
+    async with console(tmp_path) as shown:
+        page = await shown.page("/start?team=other_name")
+        assert [one.attributes["value"] for one in page.elements if one.attributes.get("name") == "team"] == [
+            "other_name"
+        ]
+
+
 async def test_json_is_taken_where_a_form_will_not_do(tmp_path: Path) -> None:
     """And what is wrong with it is said at its place."""
     async with console(tmp_path, desk("desk")) as shown:
