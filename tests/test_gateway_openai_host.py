@@ -19,8 +19,8 @@ from echelon.protocols.gateway.app import application
 from echelon.protocols.gateway.keys import Keys, make
 from echelon.protocols.gateway.openai.routes import routes
 from echelon.protocols.gateway.openai.settings import Settings
-from echelon.protocols.gateway.openai.sse import Heartbeat
 from echelon.protocols.gateway.serving import Serving, hosts_of, origins_of
+from echelon.protocols.gateway.sse import Heartbeat
 from echelon.supervisor.journal.memory import MemoryJournal
 from echelon.supervisor.runs import history
 

@@ -46,12 +46,10 @@ from echelon.protocols.events import (
     StepSkipped,
 )
 from echelon.protocols.gateway.conversation import Said
+from echelon.protocols.gateway.legs import Leg, legs_of
 from echelon.protocols.gateway.openai.endings import ending_of
 from echelon.protocols.gateway.openai.errors import refused_by
-from echelon.protocols.gateway.openai.legs import Leg, legs_of
 from echelon.protocols.gateway.openai.past import said_before, said_in
-from echelon.protocols.gateway.openai.progress import line_of
-from echelon.protocols.gateway.openai.rendering import FAILURES, block, failure_text, question_text, said
 from echelon.protocols.gateway.openai.response_object import (
     Notes,
     input_of,
@@ -61,8 +59,10 @@ from echelon.protocols.gateway.openai.response_object import (
     said_aside,
 )
 from echelon.protocols.gateway.openai.responses_stream import ResponseStream
-from echelon.protocols.gateway.openai.speech import AGAIN, Speech
+from echelon.protocols.gateway.progress import line_of
+from echelon.protocols.gateway.rendering import FAILURES, block, failure_text, question_text, said
 from echelon.protocols.gateway.runs import Order, Seen
+from echelon.protocols.gateway.speech import AGAIN, Speech
 from echelon.protocols.messages import (
     Answer,
     Approve,

@@ -18,8 +18,8 @@ from echelon.protocols.events import (
 )
 from echelon.protocols.gateway.asgi import Event as Message
 from echelon.protocols.gateway.openai.settings import Settings
-from echelon.protocols.gateway.openai.sse import Heartbeat
 from echelon.protocols.gateway.runs import Order, Seen
+from echelon.protocols.gateway.sse import Heartbeat
 from echelon.protocols.messages import Usage
 
 from .builders import done as reported

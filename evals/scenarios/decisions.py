@@ -29,10 +29,9 @@ from ...protocols.messages import Done, Json
 from ...protocols.plans import Step
 from ...supervisor.views.bill import fields
 from ...supervisor.views.staff import Post, place_of, post_at
+from ..metrics.routing import NONE, SELF
 from ..scoring.places import stable
 from .plain import is_list
-
-SELF, NONE = "self", "none"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

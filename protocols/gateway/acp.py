@@ -30,11 +30,11 @@ from .app import BROKEN, told
 from .board import Board
 from .conversation import Attachment, Conversation, Said, recalled
 from .keys import OWNER
+from .legs import legs_of
 from .openai.following import follow
-from .openai.legs import legs_of
-from .openai.rendering import FAILED, block, failure_text, question_text, said
-from .openai.speech import Speech
+from .rendering import FAILED, block, failure_text, question_text, said
 from .runs import Disconnect, Order, Runs, Seen, Standing
+from .speech import Speech
 from .threads import Thread
 from .turns import Aside, Begin, Reply, turn_of
 

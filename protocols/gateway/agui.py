@@ -24,11 +24,11 @@ from .agui_events import Telling, Wire
 from .app import told
 from .asgi import App, Receive, Refused, Scope, Send, header_of, note_run, principal_of, refuse
 from .conversation import conversation_of
+from .legs import Leg, legs_of
 from .openai.following import follow
-from .openai.legs import Leg, legs_of
-from .openai.sse import COMMENT, EventStream, Sink, frame
 from .runs import Order, Runs, Seen, Standing
 from .serving import Serving, Surface
+from .sse import COMMENT, EventStream, Sink, frame
 
 if TYPE_CHECKING:
     from ag_ui.core import ResumeEntry, RunAgentInput

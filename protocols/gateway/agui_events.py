@@ -26,10 +26,10 @@ from ..events import (
 from ..messages import Done, Failed, Json, Question, Usage
 from ..visible import visible, visible_json
 from .board import Board
-from .openai.legs import Leg
-from .openai.rendering import FAILED, failure_text, question_text, said
-from .openai.speech import Speech
+from .legs import Leg
+from .rendering import FAILED, failure_text, question_text, said
 from .runs import Seen
+from .speech import Speech
 
 Wire: TypeAlias = dict[str, Json]
 

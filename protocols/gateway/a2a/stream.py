@@ -10,9 +10,9 @@ from ...conversation import Delta
 from ...errors import JournalError
 from ...messages import Done
 from ..conversation import as_text
-from ..openai.progress import line_of
-from ..openai.speech import Speech
+from ..progress import line_of
 from ..runs import Runs, Seen, Standing
+from ..speech import Speech
 from .task import artifact_of, artifacts_of, context_of, message_of, status_of, time_of
 
 

@@ -32,10 +32,10 @@ from ...events import Answered, Asked, Claimed, Event, RunEnded, RunStarted
 from ...messages import Done, Failed, FailureKind, Json, JsonReport, Question
 from ...visible import visible_json
 from ..conversation import Said, recalled
-from ..openai.legs import legs_of
-from ..openai.progress import line_of
-from ..openai.rendering import FAILED as NOT_DONE
-from ..openai.rendering import failure_text, question_text, said
+from ..legs import legs_of
+from ..progress import line_of
+from ..rendering import FAILED as NOT_DONE
+from ..rendering import failure_text, question_text, said
 from ..runs import Seen, Standing
 
 SURFACE = "a2a"

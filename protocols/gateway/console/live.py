@@ -16,8 +16,8 @@ from ...errors import JournalError
 from ...events import EffectFailed, EffectFinished
 from ...messages import Json
 from ..asgi import App, as_body, header_of
-from ..openai.sse import COMMENT, EventStream, Sink
 from ..runs import Runs, Seen
+from ..sse import COMMENT, EventStream, Sink
 from .door import Visit
 from .parts import Look, Parts, gone, parts
 from .story import Story, tell

@@ -24,9 +24,9 @@ from ...conversation import Delta
 from ...errors import AnswerError, EchelonError, UnknownRunError
 from ...events import RunEnded
 from ...messages import Json, Question
+from ..legs import legs_of
 from ..openai.following import follow
-from ..openai.legs import legs_of
-from ..openai.progress import line_of
+from ..progress import line_of
 from ..runs import Disconnect, Order, Runs, Seen, Standing
 from .form import Form, form_of, given
 from .offer import Offer

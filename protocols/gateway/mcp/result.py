@@ -12,7 +12,7 @@ from typing import TypeAlias
 from ...errors import AnswerError, BusyError, EchelonError, JournalError, ShapeError, UnknownRunError
 from ...messages import Done, Failed, Json, JsonReport, Question, Verdict
 from ..conversation import as_text
-from ..openai.rendering import FAILED, failure_text
+from ..rendering import FAILED, failure_text
 from .form import Form
 from .offer import Offer
 

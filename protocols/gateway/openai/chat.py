@@ -9,6 +9,7 @@ from ...contracts import Card
 from ...messages import NOTHING_USED, Json, Usage
 from ..asgi import App
 from ..conversation import Conversation
+from ..legs import Leg
 from ..runs import Order
 from ..threads import HEADERS, standings_of, thread_of
 from ..turns import Aside
@@ -18,7 +19,6 @@ from .endings import Wants, ending_of, told
 from .errors import broken
 from .following import Place, finished, said_at_once, streamed
 from .formats import misfit
-from .legs import Leg
 from .requests import ChatRequest, heard
 from .resource import Call, nothing, read, whole
 from .retries import Retries

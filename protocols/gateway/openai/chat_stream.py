@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from ...contracts import Card
 from ...conversation import Delta
 from ...messages import NOTHING_USED, Json, Usage
+from ..legs import Leg
+from ..progress import line_of
 from ..runs import Seen
+from ..speech import Speech
+from ..sse import DONE, frame
 from .endings import Ending, Wants, ending_of, told
 from .errors import RefusedError, broken
-from .legs import Leg
-from .progress import line_of
-from .speech import Speech
-from .sse import DONE, frame
 from .usage import chat_usage
 
 

@@ -10,12 +10,12 @@ from ...errors import AnswerError
 from ...messages import Json
 from ..conversation import Conversation
 from ..hidden import aside
+from ..legs import legs_of
 from ..runs import Order, Runs, Standing
 from ..threads import Thread
 from ..turns import Aside, Begin, Reply, how_to_answer, mark_of, turn_of
 from .errors import unknown_model
 from .following import Place
-from .legs import legs_of
 from .retries import Retries
 
 ASIDE = ":aside"

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ...messages import Done, Failed, Json, Question, Skipped, Waiting
+from ..legs import Leg
+from ..rendering import FAILED, FAILURES, as_json, failure_text, question_text, said
 from .errors import RefusedError, failed_run
-from .legs import Leg
-from .rendering import FAILED, FAILURES, as_json, failure_text, question_text, said
 
 Finish = Literal["stop", "length", "content_filter"]
 Outcome = Literal["delivered", "waiting", "cancelled", "failed", "skipped"]

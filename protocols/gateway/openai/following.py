@@ -13,12 +13,12 @@ from ...conversation import Delta
 from ...errors import EchelonError, JournalError, UnknownRunError
 from ...events import Parked
 from ..asgi import note_run
+from ..legs import Leg, legs_of
 from ..runs import Runs, Seen
+from ..sse import COMMENT, EventStream, Sink, until_gone
 from .errors import RefusedError, broken, refused_by
-from .legs import Leg, legs_of
 from .resource import Call
 from .settings import Settings
-from .sse import COMMENT, EventStream, Sink, until_gone
 
 logger = logging.getLogger(__name__)
 

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 from ...errors import UnknownRunError
 from ..asgi import App, note_run
+from ..legs import Leg, legs_of
 from ..runs import Runs
 from .errors import RefusedError, invalid, unknown_response
 from .following import Place, leg_of, said_at_once, streamed
-from .legs import Leg, legs_of
 from .resource import Call, whole
 from .response_object import Item, begun_of, input_of, place_in, response_of
 from .responses_stream import ResponseStream

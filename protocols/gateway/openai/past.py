@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from ...messages import Answer
 from ..conversation import Said, as_text, recalled
+from ..legs import Leg
 from ..runs import Runs
 from .endings import ending_of
 from .following import Place, leg_of
-from .legs import Leg
 from .response_object import notes_of, place_in, previous_of
 
 MOST_RESPONSES = 50

@@ -15,8 +15,8 @@ from pydantic_core import to_json
 from ...messages import NOTHING_USED, Json, Message, Question
 from ...visible import visible_json
 from ..conversation import Said
+from ..legs import Leg
 from .endings import Ending, Wants, ending_of, told
-from .legs import Leg
 from .usage import response_usage
 
 _ID = re.compile(r"resp_([A-Za-z0-9_-]{1,64})(?:\.([1-9][0-9]{0,5}))?")

@@ -9,6 +9,7 @@ from ...contracts import Card
 from ...errors import AnswerError
 from ..asgi import App
 from ..conversation import Conversation
+from ..legs import Leg, legs_of
 from ..runs import Order, Standing
 from ..threads import HEADERS, MOST, Thread, standings_of, thread_of
 from ..turns import Aside
@@ -17,7 +18,6 @@ from .errors import broken, invalid
 from .following import Place, finished, leg_of, said_at_once, streamed
 from .formats import misfit
 from .kept import Kept
-from .legs import Leg, legs_of
 from .past import said_before
 from .requests import ResponseRequest, heard
 from .resource import Call, nothing, read, whole

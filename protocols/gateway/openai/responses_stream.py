@@ -11,13 +11,13 @@ from collections.abc import Iterator
 from ...contracts import Card
 from ...conversation import Delta
 from ...messages import Json
+from ..legs import Leg
+from ..progress import line_of
 from ..runs import Seen
+from ..speech import Speech
+from ..sse import DONE, frame
 from .errors import RefusedError, broken
-from .legs import Leg
-from .progress import line_of
 from .response_object import Item, response_of
-from .speech import Speech
-from .sse import DONE, frame
 
 
 class ResponseStream:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..runs import Disconnect
-from .sse import Heartbeat
+from ..sse import Heartbeat
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from functools import partial
 
-from ...events import (
+from ..events import (
     Asked,
     Delegated,
     Event,
@@ -22,7 +22,7 @@ from ...events import (
     Revising,
     StepSkipped,
 )
-from ...messages import JsonReport, Verdict
+from ..messages import JsonReport, Verdict
 
 _ATTEMPT = re.compile(r"#\d+")
 _MOST_STEPS = 12

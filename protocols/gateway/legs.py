@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Literal
 
-from ....supervisor.views.bill import bill
-from ...errors import JournalError
-from ...events import Answered, AnswerRefused, Asked, Cancelled, Claimed, Ended, Parked, RunEnded, RunStarted
-from ...messages import Answer, JsonReport, Question, Usage, Verdict
-from ..runs import Seen
+from ...supervisor.views.bill import bill
+from ..errors import JournalError
+from ..events import Answered, AnswerRefused, Asked, Cancelled, Claimed, Ended, Parked, RunEnded, RunStarted
+from ..messages import Answer, JsonReport, Question, Usage, Verdict
 from .progress import line_of
+from .runs import Seen
 
 Progress = Literal["running", "waiting", "over", "cancelled"]
 

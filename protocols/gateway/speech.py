@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from typing import cast
 
-from ...contracts import Card
-from ...conversation import Delta
-from ...events import Attempted, EffectStarted, Recovered, RunStarted
-from ...messages import Json
-from ..runs import Seen
+from ..contracts import Card
+from ..conversation import Delta
+from ..events import Attempted, EffectStarted, Recovered, RunStarted
+from ..messages import Json
+from .runs import Seen
 
 AGAIN = "\n\n*(The answer broke off here.)*\n\n"
 

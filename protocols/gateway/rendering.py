@@ -14,9 +14,9 @@ from typing import Final, cast
 
 from pydantic_core import to_json
 
-from ...messages import FailureKind, Json, Question, Reject, Revise, Verdict
-from ...visible import visible, visible_json
-from ..turns import how_to_answer, mark_of
+from ..messages import FailureKind, Json, Question, Reject, Revise, Verdict
+from ..visible import visible, visible_json
+from .turns import how_to_answer, mark_of
 
 SAID_FIELDS: Final = ("markdown", "text")
 """Fields that hold what an output has to say, the first one first."""

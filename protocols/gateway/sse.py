@@ -13,8 +13,8 @@ from typing import Literal
 import anyio
 import anyio.lowlevel
 
-from ...messages import Json
-from ..asgi import Header, Receive, Scope, Send, as_body
+from ..messages import Json
+from .asgi import Header, Receive, Scope, Send, as_body
 
 Heartbeat = Literal["comment", "empty", "off"]
 """What is sent while nothing happens, so that nobody in between takes the connection for dead: a comment, which some
